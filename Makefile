@@ -1,0 +1,34 @@
+# Two commands: `make demo` and `make test`. Everything they need is installed into .venv from hashed requirements.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check requirements clean
+
+demo: $(VENV)/.run
+	$(BIN)/python examples/demo.py
+
+test: check
+	$(BIN)/pytest -n 2 --dist worksteal
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(VENV)/.run: requirements/run.txt pyproject.toml examples/set_up.py
+	$(PYTHON) examples/set_up.py run
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml examples/set_up.py
+	$(PYTHON) examples/set_up.py dev
+
+requirements:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --extra sample --group build pyproject.toml -o requirements/run.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --extra sample --group dev pyproject.toml -o requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,1 @@
+"""Market data to guarded orders, one shell command per step."""

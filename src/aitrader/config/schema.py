@@ -1,0 +1,314 @@
+"""The settings: typed, frozen, strict. Each section is one file under ``config/``.
+
+Shares are fractions: written ``10%`` or ``0.10``; a bare number above 1 is an error. Docstrings under the
+fields are the comments of the files that ``aitrader init`` writes. A mapping typed ``Opaque`` belongs to a
+plug-in, which parses it with a model of its own.
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from aitrader.domain.orders import Entry
+from aitrader.domain.symbols import Symbol, parse_symbol
+
+
+class Section(BaseModel):
+    """A group of settings: frozen, unknown keys are errors, NaN and infinities are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+def _share(value: object) -> object:
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return float(value.strip()[:-1]) / 100
+    return value
+
+
+def _symbol(value: str) -> Symbol:
+    try:
+        return parse_symbol(value)
+    except Exception as error:
+        raise ValueError(str(error)) from error
+
+
+def _name(value: str) -> str:
+    if not value.replace("_", "").isalnum() or not value.isascii() or len(value) > 12:
+        raise ValueError("a name has at most 12 letters, digits and underscores")
+    return value
+
+
+Share = Annotated[FiniteFloat, BeforeValidator(_share), Field(ge=0, le=1)]
+"""A fraction from 0 to 1, written ``10%`` or ``0.10``."""
+
+Ticker = Annotated[str, AfterValidator(_symbol)]
+Name = Annotated[str, AfterValidator(_name)]
+Opaque = dict[str, Any]
+FeatureItem = str | dict[str, dict[str, Any]]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday"]
+
+
+class Data(Section):
+    """Where bars come from, and what counts as enough of them."""
+
+    source: str | None = None
+    """The source that `backfill` fetches from and every other command reads; needed only when the lake holds bars of
+    more than one source. Built in: sample, sp500_sample, files, yahoo, alpaca."""
+    sources: dict[str, Opaque] = Field(default_factory=dict)
+    """Settings of single sources by name, for example `files: {path: prices/}`."""
+    calendar: Literal["XNYS", "24/7"] = "XNYS"
+    """The sessions of the venue: XNYS (US stocks and ETFs) or 24/7 (crypto, UTC days)."""
+    start: date | None = None
+    """First session to fetch and to read; default: all that there is."""
+    end: date | None = None
+    """Last session to fetch and to read; default: all that there is."""
+    lag_minutes: NonNegativeInt = 15
+    """Minutes after a session's close until its bar counts as known."""
+    min_coverage: Share = 0.98
+    """Least share of the last session's members that must have a bar; below it the data are not fit for use."""
+    adjustment: dict[str, Literal["raw", "split", "total"]] = Field(default_factory=dict)
+    """Overrides, by source, of what the stored series says its prices are adjusted for."""
+
+
+class Universe(Section):
+    """Which symbols are looked at, and which of them may be bought on a session."""
+
+    symbols: tuple[Ticker, ...] | None = None
+    """The symbols to look at; default: every symbol in the lake. Quote tickers such as "NULL"."""
+    allow: tuple[Ticker, ...] = ()
+    """If not empty, only these may be bought."""
+    deny: tuple[Ticker, ...] = ()
+    """Never bought."""
+    market: str = "universe_mean"
+    """The reference series of features such as beta: a symbol, or `universe_mean` (the members' mean return)."""
+    min_price: NonNegativeFloat = 0.0
+    """Least close as traded, USD. Refused on adjusted prices, where it would look ahead."""
+    min_dollar_volume: NonNegativeFloat = 0.0
+    """Least mean daily value traded over 20 sessions, USD."""
+    min_history: NonNegativeInt = 60
+    """Bars a symbol needs before it is a member."""
+
+
+class Quality(Section):
+    """Thresholds of the data checks."""
+
+    max_gap: PositiveFloat = 0.20
+    """An open further than this from the last close before it is a warning; it never quarantines."""
+
+
+class Features(Section):
+    """Which features are computed, and features of your own as text."""
+
+    sets: dict[str, tuple[FeatureItem, ...]] = Field(default_factory=dict)
+    """Your own feature sets: lists of names, of `name: {setting: value}`, of custom features and of other sets."""
+    custom: dict[str, str] = Field(default_factory=dict)
+    """Your own features: `my_gap: "open / close.shift(1) - 1"`. The language has no word for the future."""
+    compute: tuple[str, ...] = ("core",)
+    """The sets that `calculate-features` stores."""
+    min_names: PositiveInt = 10
+    """Members a session needs for a cross-sectional value; fewer give none."""
+
+
+class Labels(Section):
+    """What the models learn to predict."""
+
+    horizon: PositiveInt = 5
+    """Sessions from entry to exit; both at the price of `execution.entry`."""
+    excess: bool = True
+    """Subtract the mean of the session's cross-section (needs `features.min_names` names)."""
+
+
+class Retrain(Section):
+    """The walk-forward schedule. Lengths are in sessions."""
+
+    every: PositiveInt = 252
+    """A new fold begins every so many sessions."""
+    window: PositiveInt = 1260
+    """Training span; 1260 sessions are five years."""
+
+
+class Gate(Section):
+    """What a model must reach out of fold before it may trade."""
+
+    min_rank_ic_lower: FiniteFloat = 0.0
+    """The lower 95 % bound of the mean rank IC must lie above this."""
+
+
+class Training(Section):
+    """How history is cut, how the fitted parts are prepared, and what passes."""
+
+    retrain: Retrain = Retrain()
+    """The walk-forward schedule, counted from the first session with a full window."""
+    embargo: NonNegativeInt | None = None
+    """Sessions kept out between training and test beyond the purge; a number may only lengthen what the label sets."""
+    seed: NonNegativeInt = 7
+    """Seed of everything random."""
+    bootstrap_samples: Annotated[int, Field(ge=200)] = 2000
+    """Samples of the stationary block bootstrap over sessions."""
+    winsorize: Share = 0.01
+    """Share cut off at each end of a feature by the fitted transformer."""
+    gate: Gate = Gate()
+    """What a model must reach to pass."""
+
+
+class ModelSettings(Section):
+    """One model: a kind, a feature set, and the kind's own settings."""
+
+    kind: str
+    """lightgbm or ridge."""
+    features: str = "core"
+    """The feature set it learns from."""
+    params: Opaque = Field(default_factory=dict)
+    """Settings of the kind; see `aitrader config schema`."""
+
+
+class StrategySettings(Section):
+    """One strategy inside the book: a kind and its own settings."""
+
+    kind: str
+    """model_driven."""
+    rebalance: Weekday | PositiveInt = "wednesday"
+    """A weekday (no session: the next one), or every N sessions counted from a fixed date."""
+    params: Opaque = Field(default_factory=dict)
+    """Settings of the kind; see `aitrader config schema`."""
+
+
+class ScannerSettings(Section):
+    """One scanner: a kind and its own settings."""
+
+    kind: str
+    """model or rule."""
+    params: Opaque = Field(default_factory=dict)
+    """Settings of the kind; see `aitrader config schema`."""
+
+
+class Portfolio(Section):
+    """How target weights become shares."""
+
+    invested: Share = 0.98
+    """Share of equity that the strategies together may use; the rest stays cash."""
+    no_trade_band: Share = 0.005
+    """A position closer than this (share of equity) to its target is left alone."""
+    fractional: bool = False
+    """Trade fractions of shares."""
+
+
+class Costs(Section):
+    """What trading costs in the simulation."""
+
+    commission_per_share: NonNegativeFloat = 0.0
+    """USD per share."""
+    commission_bps: NonNegativeFloat = 0.0
+    """Basis points of the traded value."""
+    spread_bps: NonNegativeFloat = 10.0
+    """Full bid-ask spread in basis points of the price; half is paid on each fill."""
+    impact_bps: NonNegativeFloat = 10.0
+    """Slippage in basis points when the whole volume cap is used; falls with the square of the share used."""
+    max_volume_share: Share = 0.10
+    """Most of a session's usual volume that one order may fill."""
+
+
+class Execution(Section):
+    """When and how orders enter the market, and what that costs in the simulation."""
+
+    entry: Entry = Entry.AFTER_OPEN
+    """open_auction, after_open (from five minutes after the open), close_auction or vwap. Sets the label's prices, the
+    simulated fill, and the live order type and send time."""
+    costs: Costs = Costs()
+    """Costs of the simulation."""
+
+    @property
+    def auction(self) -> bool:
+        """Whether the entry is an auction, which takes whole shares only."""
+        return self.entry in (Entry.OPEN_AUCTION, Entry.CLOSE_AUCTION)
+
+
+class Risk(Section):
+    """Pre-trade limits. A breach refuses the order with a reason; nothing is clipped silently."""
+
+    max_order_equity_share: Share = 0.10
+    """Largest order, as a share of equity."""
+    max_order_qty: PositiveFloat = 10_000.0
+    """Largest order, in shares."""
+    max_order_adv_share: Share = 0.01
+    """Largest order, as a share of the mean daily volume of 20 sessions."""
+    price_collar: Share = 0.03
+    """Furthest that a limit price may lie from the fresh mid."""
+    max_gap_from_close: Share = 0.20
+    """Furthest that the fresh price may lie from the price an order was planned with."""
+    max_position: Share = 0.10
+    """Largest position, as a share of equity."""
+    max_gross: Annotated[FiniteFloat, BeforeValidator(_share), Field(ge=0, le=4)] = 1.0
+    """Largest sum of absolute positions, as a share of equity."""
+    max_net: Annotated[FiniteFloat, BeforeValidator(_share), Field(ge=0, le=4)] = 1.0
+    """Largest sum of signed positions, as a share of equity."""
+    cash_reserve: Share = 0.02
+    """Share of equity that buys must leave in cash."""
+    max_bar_sessions_old: NonNegativeInt = 0
+    """Sessions since a symbol's last bar; older is stale and not bought."""
+
+
+class Backtest(Section):
+    """The replay of the past."""
+
+    start: date | None = None
+    """First session; default: the first with an out-of-fold prediction."""
+    end: date | None = None
+    """Last session; default: the last in the lake."""
+    cash: Annotated[Decimal, Field(gt=0)] = Decimal(100_000)
+    """Starting cash, USD."""
+
+
+class Config(Section):
+    """Everything a user may say."""
+
+    mode: Literal["paper", "live"] = "paper"
+    """paper or live; live also needs `--live` on the command."""
+    book: Name = "main"
+    """The default book (one account)."""
+    data: Data = Data()
+    """Where bars come from."""
+    universe: Universe = Universe()
+    """Which symbols are looked at."""
+    quality: Quality = Quality()
+    """Thresholds of the data checks."""
+    features: Features = Features()
+    """What is known at decision time."""
+    labels: Labels = Labels()
+    """What the models learn to predict."""
+    training: Training = Training()
+    """How history is cut, and what passes."""
+    models: dict[Name, ModelSettings] = Field(default_factory=dict)
+    """The models, by name."""
+    strategies: dict[Name, StrategySettings] = Field(default_factory=dict)
+    """The strategies of the book, by name."""
+    scanners: dict[Name, ScannerSettings] = Field(default_factory=dict)
+    """The scanners, by name."""
+    portfolio: Portfolio = Portfolio()
+    """How target weights become shares."""
+    execution: Execution = Execution()
+    """When and how orders enter."""
+    risk: Risk = Risk()
+    """Pre-trade limits."""
+    backtest: Backtest = Backtest()
+    """The replay of the past."""
+
+    @model_validator(mode="after")
+    def _auctions_take_whole_shares(self) -> "Config":
+        if self.execution.auction and self.portfolio.fractional:
+            raise ValueError("portfolio.fractional and an auction entry (execution.entry) exclude each other")
+        return self

@@ -1,0 +1,80 @@
+"""What is held: positions, cash, and the book that fills and corporate actions change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from types import MappingProxyType
+
+from aitrader.domain.orders import Fill
+from aitrader.domain.symbols import Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Signed shares of one symbol and their average cost, USD per share, fees not included."""
+
+    symbol: Symbol
+    quantity: Decimal
+    average_cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What the broker says: ``cash`` and ``equity`` in USD, at its own prices."""
+
+    number: str
+    cash: Decimal
+    equity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Cash in USD and positions by symbol; a position of zero shares is not kept."""
+
+    cash: Decimal
+    positions: Mapping[Symbol, Position] = field(default_factory=lambda: MappingProxyType({}))
+
+    def quantity(self, symbol: Symbol) -> Decimal:
+        """Return the signed shares held of ``symbol``; zero if none."""
+        position = self.positions.get(symbol)
+        return position.quantity if position else Decimal(0)
+
+    def equity(self, prices: Mapping[Symbol, Decimal]) -> Decimal:
+        """Return cash plus the value of every position at ``prices``; ``KeyError`` if a price is missing."""
+        return self.cash + sum((p.quantity * prices[s] for s, p in self.positions.items()), Decimal(0))
+
+    def after_fill(self, fill: Fill) -> "Book":
+        """Return the book after ``fill``: shares and cash moved, the fee paid."""
+        signed = fill.side.sign * fill.quantity
+        held = self.positions.get(fill.symbol) or Position(fill.symbol, Decimal(0), Decimal(0))
+        quantity = held.quantity + signed
+        cost = _average_cost(held, signed, fill.price)
+        return replace(
+            self._with(Position(fill.symbol, quantity, cost)), cash=self.cash - signed * fill.price - fill.fee
+        )
+
+    def after_dividend(self, symbol: Symbol, amount: Decimal) -> "Book":
+        """Return the book after ``amount`` USD per share was paid on ``symbol`` (charged, if short)."""
+        return replace(self, cash=self.cash + self.quantity(symbol) * amount)
+
+    def after_split(self, symbol: Symbol, ratio: Decimal) -> "Book":
+        """Return the book after each share of ``symbol`` became ``ratio`` shares."""
+        held = self.positions.get(symbol)
+        if held is None:
+            return self
+        return self._with(Position(symbol, held.quantity * ratio, held.average_cost / ratio))
+
+    def _with(self, position: Position) -> "Book":
+        positions = {s: p for s, p in self.positions.items() if s != position.symbol}
+        if position.quantity:
+            positions[position.symbol] = position
+        return replace(self, positions=MappingProxyType(positions))
+
+
+def _average_cost(held: Position, signed: Decimal, price: Decimal) -> Decimal:
+    quantity = held.quantity + signed
+    if not quantity:
+        return Decimal(0)
+    if held.quantity * signed >= 0:
+        return (held.quantity * held.average_cost + signed * price) / quantity
+    return held.average_cost if held.quantity * quantity > 0 else price

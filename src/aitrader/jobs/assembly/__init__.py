@@ -1,0 +1,1 @@
+"""Configuration turned into parts."""

@@ -1,0 +1,1 @@
+"""Fast arithmetic on many series at once."""

@@ -1,0 +1,1 @@
+"""Weights into sizes and trades."""

@@ -1,0 +1,1 @@
+"""Formulas, each once, each with its reference."""

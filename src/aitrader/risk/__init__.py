@@ -1,0 +1,1 @@
+"""What is forbidden, and how much is at stake."""

@@ -1,0 +1,1 @@
+"""Pre-trade limits, one family a module."""

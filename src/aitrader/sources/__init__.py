@@ -1,0 +1,1 @@
+"""The outside world's data, one vendor a file."""

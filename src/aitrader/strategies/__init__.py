@@ -1,0 +1,1 @@
+"""A market view turned into target weights."""

@@ -1,0 +1,1 @@
+"""One strict way to speak HTTP."""

@@ -1,0 +1,1 @@
+"""Which symbols existed and qualified."""
