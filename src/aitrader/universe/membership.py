@@ -1,0 +1,63 @@
+"""Which symbols may be bought on a session, by rules that look back only."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aitrader.config.schema import Universe
+from aitrader.domain.symbols import Symbol
+from aitrader.errors import ConfigError, InsufficientDataError
+from aitrader.universe.filters import history_of, mean_dollar_volume
+
+BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float64]
+
+
+def select(available: tuple[Symbol, ...], settings: Universe) -> tuple[Symbol, ...]:
+    """Return the symbols to look at, sorted: those that the settings name, else all that are available.
+
+    Raises
+    ------
+    InsufficientDataError
+        Nothing is left.
+    """
+    wanted = available if settings.symbols is None else tuple(Symbol(s) for s in settings.symbols)
+    chosen = tuple(sorted(set(wanted) & set(available)))
+    if not chosen:
+        raise InsufficientDataError(
+            f"The universe is empty: none of its {len(wanted)} symbols has bars in the lake.",
+            needed=1,
+            got=0,
+            fix="Run `aitrader backfill`, or mend `universe.symbols`.",
+        )
+    return chosen
+
+
+def members(
+    symbols: tuple[Symbol, ...], close: FloatArray, volume: FloatArray, settings: Universe, *, adjusted: bool
+) -> BoolArray:
+    """Return who may be bought, one row per symbol and one column per session.
+
+    ``close`` (USD, as traded) and ``volume`` (shares) are NaN where a symbol has no bar; a symbol without a bar
+    on a session is no member of it. ``adjusted`` says that the closes are adjusted prices.
+
+    Raises
+    ------
+    ConfigError
+        ``min_price`` is set although the prices are adjusted: an adjusted price knows later dividends.
+    """
+    if adjusted and settings.min_price > 0:
+        raise ConfigError(
+            "universe.min_price filters by a traded price, but the lake holds adjusted prices.",
+            fix="Remove universe.min_price, or backfill from a source of prices as traded.",
+        )
+    allowed = np.array([_allowed(symbol, settings) for symbol in symbols], dtype=np.bool_)
+    with np.errstate(invalid="ignore"):
+        enough = mean_dollar_volume(close, volume) >= settings.min_dollar_volume if settings.min_dollar_volume else True
+        priced = close >= settings.min_price if settings.min_price else True
+    present = np.isfinite(close) & (history_of(close) >= settings.min_history)
+    result: BoolArray = present & enough & priced & allowed[:, None]
+    return result
+
+
+def _allowed(symbol: Symbol, settings: Universe) -> bool:
+    return symbol not in settings.deny and (not settings.allow or symbol in settings.allow)
