@@ -30,7 +30,8 @@ class Market:
     """The lake's bars on the grid of the calendar's sessions, with what is known about them.
 
     The panel's columns are ``open`` to ``vwap`` adjusted forward, and ``traded_open`` to ``traded_vwap`` as the
-    source gave them (as traded, unless ``adjusted``).
+    source gave them (as traded, unless ``adjusted``). Sessions of which no symbol has a bar are ``lost``: they are
+    not in the grid, because a hole would blank every window that crosses it, and they are named in a warning.
     """
 
     panel: Panel
@@ -38,6 +39,7 @@ class Market:
     source: str
     series: Mapping[Symbol, SeriesInfo]
     actions: pl.DataFrame
+    lost: tuple[date, ...]
     lake_version: int
     bars_hash: str
 
@@ -72,6 +74,7 @@ class Market:
             f"hand-picked universe: {len(self.panel.symbols)} symbols that somebody chose": self.hand_picked,
             "adjusted prices: sizes and fees are approximate": self.adjusted,
             "the adjustment of the prices was assumed, not declared": any(i.assumed for i in self.series.values()),
+            f"{len(self.lost)} sessions have no bar at all and are skipped": bool(self.lost),
         }
         return tuple(sentence for sentence, true in sentences.items() if true)
 
@@ -105,7 +108,9 @@ def market(config: Config, snapshot: Snapshot, *, end: date | None = None) -> Ma
     series = _series(snapshot, source, symbols, settings.adjustment)
     actions = snapshot.actions(symbols=symbols)
     venue = calendar(settings.calendar)
-    columns, sessions = _columns(forward(bars, actions, series), symbols, venue)
+    columns, sessions = _columns(forward(bars, actions, series), symbols)
+    expected = venue.between(sessions[0].item(), sessions[-1].item())
+    lost = tuple(sorted(set(expected) - set(sessions.tolist())))
     membership = members(
         symbols,
         columns["traded_close"],
@@ -114,7 +119,7 @@ def market(config: Config, snapshot: Snapshot, *, end: date | None = None) -> Ma
         adjusted=any(info.adjustment is not Adjustment.RAW for info in series.values()),
     )
     panel = Panel(venue.name, "1d", sessions, symbols, columns, membership)
-    return Market(panel, venue, source, series, actions, snapshot.version, snapshot.content_hash("bars/1d"))
+    return Market(panel, venue, source, series, actions, lost, snapshot.version, snapshot.content_hash("bars/1d"))
 
 
 def decision_session(config: Config, now: datetime) -> date:
@@ -138,10 +143,10 @@ def _series(
 
 
 def _columns(
-    adjusted: pl.DataFrame, symbols: tuple[Symbol, ...], venue: Calendar
+    adjusted: pl.DataFrame, symbols: tuple[Symbol, ...]
 ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.datetime64]]:
     days = adjusted["session"].to_numpy().astype("datetime64[D]")
-    sessions = np.array(venue.between(days.min().item(), days.max().item()), dtype="datetime64[D]")
+    sessions = np.unique(days)
     row = np.searchsorted(np.array(symbols), adjusted["symbol"].to_numpy())
     column = np.searchsorted(sessions, days)
     columns = {}
