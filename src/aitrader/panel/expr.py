@@ -1,0 +1,328 @@
+"""The feature language: immutable expressions over a panel's columns, without a word for the future.
+
+Every operator looks at the current bar and bars before it. Missing is NaN and stays NaN; a division by zero,
+the logarithm of a number that is not positive and every other result that is not finite is NaN too.
+
+>>> momentum = column("close") / column("close").shift(20) - 1
+>>> momentum.key
+'((close / close.shift(20)) - 1)'
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from math import isfinite
+from typing import Union
+
+from aitrader.panel.operators import Param, text_of
+
+Number = int | float
+Operand = Union["Expr", Number]
+
+
+@dataclass(frozen=True, eq=False)
+class Expr:
+    """An operator on expressions. Two expressions are equal when they read the same.
+
+    ``op`` names the operator, ``params`` its numbers in a fixed order (a column's or constant's own value).
+    """
+
+    op: str
+    args: tuple["Expr", ...] = ()
+    params: tuple[Param, ...] = ()
+
+    @cached_property
+    def key(self) -> str:
+        """The canonical text; ``panel.parse`` reads it back."""
+        return text_of(self.op, [arg.key for arg in self.args], self.params)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of operator, numbers and arguments: equal for equal expressions, whatever their size."""
+        parts = [self.op, *(repr(param) for param in self.params), *(arg.digest for arg in self.args)]
+        return sha256("\x1f".join(parts).encode()).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Expr) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __bool__(self) -> bool:
+        raise TypeError("an expression has no truth value before it is computed; use where(condition, a, b)")
+
+    def __repr__(self) -> str:
+        return f"Expr({self.key})"
+
+    # Elementwise.
+
+    def __add__(self, other: Operand) -> "Expr":
+        return Expr("add", (self, lift(other)))
+
+    def __radd__(self, other: Number) -> "Expr":
+        return Expr("add", (lift(other), self))
+
+    def __sub__(self, other: Operand) -> "Expr":
+        return Expr("sub", (self, lift(other)))
+
+    def __rsub__(self, other: Number) -> "Expr":
+        return Expr("sub", (lift(other), self))
+
+    def __mul__(self, other: Operand) -> "Expr":
+        return Expr("mul", (self, lift(other)))
+
+    def __rmul__(self, other: Number) -> "Expr":
+        return Expr("mul", (lift(other), self))
+
+    def __truediv__(self, other: Operand) -> "Expr":
+        return Expr("div", (self, lift(other)))
+
+    def __rtruediv__(self, other: Number) -> "Expr":
+        return Expr("div", (lift(other), self))
+
+    def __pow__(self, exponent: Number) -> "Expr":
+        return Expr("pow", (self, lift(exponent)))
+
+    def __neg__(self) -> "Expr":
+        return constant(-float(self.params[0])) if self.op == "constant" else Expr("neg", (self,))
+
+    def __gt__(self, other: Operand) -> "Expr":
+        return Expr("gt", (self, lift(other)))
+
+    def __ge__(self, other: Operand) -> "Expr":
+        return Expr("ge", (self, lift(other)))
+
+    def __lt__(self, other: Operand) -> "Expr":
+        return Expr("lt", (self, lift(other)))
+
+    def __le__(self, other: Operand) -> "Expr":
+        return Expr("le", (self, lift(other)))
+
+    def abs(self) -> "Expr":
+        """Absolute value."""
+        return Expr("abs", (self,))
+
+    def log(self) -> "Expr":
+        """Natural logarithm; NaN unless positive."""
+        return Expr("log", (self,))
+
+    def sqrt(self) -> "Expr":
+        """Square root; NaN if negative."""
+        return Expr("sqrt", (self,))
+
+    def exp(self) -> "Expr":
+        """Exponential."""
+        return Expr("exp", (self,))
+
+    def sign(self) -> "Expr":
+        """-1, 0 or 1."""
+        return Expr("sign", (self,))
+
+    def clip(self, lower: Number | None = None, upper: Number | None = None) -> "Expr":
+        """Values below ``lower`` become it, values above ``upper`` become that; None is no bound."""
+        if lower is not None and upper is not None and lower > upper:
+            raise ValueError(f"clip: lower {lower} lies above upper {upper}")
+        result = self if lower is None else maximum(self, lower)
+        return result if upper is None else minimum(result, upper)
+
+    # Rolling: over the last ``bars`` bars, the current one included. NaN where fewer than ``min_periods`` of them
+    # have a value; None asks for all.
+
+    def shift(self, bars: int) -> "Expr":
+        """The value ``bars`` bars ago.
+
+        Raises
+        ------
+        ValueError
+            ``bars`` is negative: that would look ahead.
+        """
+        if bars < 0:
+            raise ValueError(f"shift({bars}) looks ahead")
+        return Expr("shift", (self,), (_whole("shift", bars, least=0),)) if bars else self
+
+    def sum(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Sum of the values that are there."""
+        return self._rolling("sum", bars, min_periods)
+
+    def mean(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Arithmetic mean."""
+        return self._rolling("mean", bars, min_periods)
+
+    def var(self, bars: int, min_periods: int | None = None, *, ddof: int = 1) -> "Expr":
+        """Variance with ``n - ddof`` as divisor; exactly 0 for a constant series, NaN unless n > ddof."""
+        return self._rolling("var", bars, min_periods, (_whole("ddof", ddof, least=0),))
+
+    def std(self, bars: int, min_periods: int | None = None, *, ddof: int = 1) -> "Expr":
+        """Square root of ``var``; exactly 0 for a constant series."""
+        return self._rolling("std", bars, min_periods, (_whole("ddof", ddof, least=0),))
+
+    def skew(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Bias-corrected skewness (Fisher-Pearson, as pandas); NaN for a constant series and under 3 values."""
+        return self._rolling("skew", bars, min_periods)
+
+    def kurt(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Bias-corrected excess kurtosis (as pandas); NaN for a constant series and under 4 values."""
+        return self._rolling("kurt", bars, min_periods)
+
+    def min(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Smallest value."""
+        return self._rolling("min", bars, min_periods)
+
+    def max(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Largest value."""
+        return self._rolling("max", bars, min_periods)
+
+    def argmin(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Bars since the smallest value, 0 for the current bar; the newest of equals."""
+        return self._rolling("argmin", bars, min_periods)
+
+    def argmax(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Bars since the largest value, 0 for the current bar; the newest of equals."""
+        return self._rolling("argmax", bars, min_periods)
+
+    def median(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Median."""
+        return self._rolling("median", bars, min_periods)
+
+    def quantile(self, bars: int, share: float, min_periods: int | None = None) -> "Expr":
+        """The value below which ``share`` of the window lies, interpolated linearly (NumPy's default)."""
+        if not 0 <= share <= 1:
+            raise ValueError(f"quantile: share {share} is not between 0 and 1")
+        return self._rolling("quantile", bars, min_periods, (float(share),))
+
+    def rank(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Mean rank of the current value in its window over the number of values: from above 0 to 1."""
+        return self._rolling("rank", bars, min_periods)
+
+    def count(self, bars: int) -> "Expr":
+        """How many of the last ``bars`` bars have a value, from 0 on; never NaN."""
+        return Expr("count", (self,), (_whole("count", bars, least=1),))
+
+    def slope(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Slope of the least-squares line through the window, per bar."""
+        return self._rolling("slope", bars, min_periods)
+
+    def rsquare(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Share of the window's variance that its least-squares line explains; NaN for a constant series."""
+        return self._rolling("rsquare", bars, min_periods)
+
+    def residual(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Current value minus the least-squares line at the current bar."""
+        return self._rolling("residual", bars, min_periods)
+
+    def wma(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Mean with weights 1 to ``bars``, the newest bar heaviest."""
+        return self._rolling("wma", bars, min_periods)
+
+    def corr(self, other: Operand, bars: int, min_periods: int | None = None) -> "Expr":
+        """Correlation over bars where both have a value; NaN where one is constant."""
+        return self._rolling("corr", bars, min_periods, other=lift(other))
+
+    def cov(self, other: Operand, bars: int, min_periods: int | None = None) -> "Expr":
+        """Covariance (divisor n - 1) over bars where both have a value."""
+        return self._rolling("cov", bars, min_periods, other=lift(other))
+
+    def beta(self, other: Operand, bars: int, min_periods: int | None = None) -> "Expr":
+        """Least-squares slope on ``other`` over bars where both have a value; NaN where ``other`` is constant."""
+        return self._rolling("beta", bars, min_periods, other=lift(other))
+
+    # Recursive: a state from the symbol's first value on. A missing bar is NaN and leaves the state as it was.
+
+    def ema(self, span: int, skip: int = 0) -> "Expr":
+        """Exponential mean, factor 2 / (span + 1), begun with the mean of the first ``span`` values (as TA-Lib).
+
+        ``skip`` leaves out that many first values, so that two means of one series can begin on the same bar.
+        """
+        return Expr("ema", (self,), (_whole("ema", span, least=1), _whole("skip", skip, least=0)))
+
+    def wilder(self, bars: int) -> "Expr":
+        """Wilder's mean, factor 1 / bars, begun with the mean of the first ``bars`` values (as TA-Lib)."""
+        return Expr("wilder", (self,), (_whole("wilder", bars, least=1),))
+
+    def wilder_sum(self, bars: int) -> "Expr":
+        """Wilder's sum ``s - s / bars + x``, begun with the sum of the first ``bars - 1`` values (as TA-Lib's DI)."""
+        return Expr("wilder_sum", (self,), (_whole("wilder_sum", bars, least=2),))
+
+    def cumsum(self) -> "Expr":
+        """Sum of all values so far. Its level depends on the first bar: use its changes, not itself."""
+        return Expr("cumsum", (self,))
+
+    # Cross-section: within a bar, over the universe's members. Others are NaN and influence nobody; a bar with
+    # fewer than ``min_names`` members that have a value is NaN.
+
+    def rank_across(self) -> "Expr":
+        """(mean rank - 1/2) / names: between 0 and 1, mean exactly 1/2."""
+        return Expr("rank_across", (self,))
+
+    def zscore_across(self) -> "Expr":
+        """Distance to the members' mean in standard deviations (divisor n - 1); NaN where all are equal."""
+        return Expr("zscore_across", (self,))
+
+    def demean_across(self) -> "Expr":
+        """Distance to the members' mean."""
+        return Expr("demean_across", (self,))
+
+    def winsorize_across(self, share: float = 0.01) -> "Expr":
+        """Values beyond the members' ``share`` and ``1 - share`` quantiles become those."""
+        if not 0 <= share < 0.5:
+            raise ValueError(f"winsorize_across: share {share} is not between 0 and 0.5")
+        return Expr("winsorize_across", (self,), (float(share),))
+
+    def mean_across(self) -> "Expr":
+        """The members' mean, the same number for every symbol, members or not: the market."""
+        return Expr("mean_across", (self,))
+
+    def _rolling(
+        self,
+        op: str,
+        bars: int,
+        min_periods: int | None,
+        extra: tuple[Param, ...] = (),
+        *,
+        other: "Expr | None" = None,
+    ) -> "Expr":
+        _whole(op, bars, least=1)
+        least = bars if min_periods is None else _whole("min_periods", min_periods, least=1)
+        if least > bars:
+            raise ValueError(f"{op}: min_periods {least} is more than the window of {bars} bars")
+        return Expr(op, (self,) if other is None else (self, other), (bars, least, *extra))
+
+
+def column(name: str) -> Expr:
+    """Return the panel's column ``name``."""
+    return Expr("column", (), (name,))
+
+
+def constant(value: Number) -> Expr:
+    """Return a number; it must be finite."""
+    if not isfinite(value):
+        raise ValueError(f"{value} is not a finite number")
+    return Expr("constant", (), (float(value),))
+
+
+def lift(value: Operand) -> Expr:
+    """Return ``value`` as an expression."""
+    return value if isinstance(value, Expr) else constant(value)
+
+
+def where(condition: Operand, then: Operand, otherwise: Operand) -> Expr:
+    """``then`` where ``condition`` is not 0, else ``otherwise``; NaN where the condition is."""
+    return Expr("where", (lift(condition), lift(then), lift(otherwise)))
+
+
+def minimum(left: Operand, right: Operand) -> Expr:
+    """The smaller of two; NaN if one is."""
+    return Expr("minimum", (lift(left), lift(right)))
+
+
+def maximum(left: Operand, right: Operand) -> Expr:
+    """The larger of two; NaN if one is."""
+    return Expr("maximum", (lift(left), lift(right)))
+
+
+def _whole(what: str, value: object, *, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{what}: {value!r} is not a whole number of bars")
+    if value < least:
+        raise ValueError(f"{what}: {value} is less than {least}")
+    return value

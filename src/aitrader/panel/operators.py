@@ -1,0 +1,72 @@
+"""The operators of the feature language by name, and how each one reads as text."""
+
+from collections.abc import Sequence
+from typing import Final
+
+Param = int | float | str
+
+BINARY: Final = {
+    "add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "gt": ">", "ge": ">=", "lt": "<", "le": "<=",
+}  # fmt: skip
+UNARY: Final = ("abs", "log", "sqrt", "exp", "sign")
+FUNCTIONS: Final = {"where": "where", "minimum": "min", "maximum": "max"}
+ELEMENTWISE: Final = frozenset({*BINARY, *UNARY, *FUNCTIONS, "neg"})
+
+ROLLING: Final = (
+    "sum", "mean", "std", "var", "skew", "kurt", "min", "max", "argmin", "argmax", "median", "quantile", "rank",
+    "slope", "rsquare", "residual", "wma",
+)  # fmt: skip
+"""Parameters: bars, min_periods, then what ``EXTRA`` names."""
+
+PAIRED: Final = ("corr", "cov", "beta")
+"""As ``ROLLING``, with a second series."""
+
+RECURSIVE: Final = ("ema", "wilder", "wilder_sum", "cumsum")
+CROSS: Final = ("rank_across", "zscore_across", "demean_across", "winsorize_across", "mean_across")
+
+METHODS: Final = frozenset({"shift", "count", *ROLLING, *PAIRED, *RECURSIVE, *CROSS})
+
+EXTRA: Final = {"std": ("ddof", 1), "var": ("ddof", 1)}
+"""Further parameter of a rolling operator, and its default, which stays unwritten."""
+
+
+def text_of(op: str, args: Sequence[str], params: Sequence[Param]) -> str:
+    """Return how ``op`` reads, given how its arguments read.
+
+    >>> text_of("std", ["close"], [20, 20, 1]), text_of("mean", ["close"], [20, 5])
+    ('close.std(20)', 'close.mean(20, min_periods=5)')
+    """
+    if op == "column":
+        return str(params[0])
+    if op == "constant":
+        written = _number(params[0])
+        return f"({written})" if written.startswith("-") else written
+    if op in BINARY:
+        return f"({args[0]} {BINARY[op]} {args[1]})"
+    if op == "neg":
+        return f"(-{args[0]})"
+    if op in UNARY or op in FUNCTIONS:
+        return f"{FUNCTIONS.get(op, op)}({', '.join(args)})"
+    receiver = f"({args[0]})" if args[0][0].isdigit() else args[0]
+    return f"{receiver}.{op}({', '.join(_arguments(op, args[1:], params))})"
+
+
+def _arguments(op: str, others: Sequence[str], params: Sequence[Param]) -> list[str]:
+    if op not in ROLLING and op not in PAIRED:
+        shown = params[:1] if op == "ema" and params[1] == 0 else params
+        return [*others, *(_number(param) for param in shown)]
+    bars, least, *extra = params
+    written = [*others, str(bars)]
+    if op == "quantile":
+        written.append(_number(extra[0]))
+    if least != bars:
+        written.append(f"min_periods={least}")
+    if op in EXTRA and extra[0] != EXTRA[op][1]:
+        written.append(f"{EXTRA[op][0]}={extra[0]}")
+    return written
+
+
+def _number(value: Param) -> str:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return repr(value)
