@@ -1,0 +1,275 @@
+"""The catalog: which files, series and features each commit added, in one SQLite file.
+
+A commit is one transaction and one version. Each carries a digest over its rows and the digest before it,
+so that a damaged catalog is noticed when it is read, and a version number names one content.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields, replace
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from aitrader.domain.frames import Adjustment
+from aitrader.domain.series import SeriesInfo
+from aitrader.errors import LakeError
+from aitrader.lake.files import Stamp
+
+NAME: Final = "catalog.sqlite"
+USER_VERSION: Final = 1
+_BUSY_SECONDS: Final = 10.0
+
+_TABLES: Final = """
+CREATE TABLE commits (
+  version INTEGER PRIMARY KEY, recorded_at TEXT NOT NULL, dataset TEXT NOT NULL, digest TEXT NOT NULL);
+CREATE TABLE files (
+  path TEXT PRIMARY KEY, dataset TEXT NOT NULL, schema_id TEXT NOT NULL, source TEXT NOT NULL,
+  rows INTEGER NOT NULL, first TEXT, last TEXT, known_first TEXT, known_last TEXT, revises INTEGER NOT NULL,
+  content TEXT NOT NULL, sha256 TEXT NOT NULL, footer TEXT NOT NULL, size INTEGER NOT NULL,
+  mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, version INTEGER NOT NULL REFERENCES commits (version));
+CREATE TABLE series (
+  source TEXT NOT NULL, symbol TEXT NOT NULL, adjustment TEXT NOT NULL, assumed INTEGER NOT NULL, as_of TEXT,
+  survivors_only INTEGER NOT NULL, hand_picked INTEGER NOT NULL, note TEXT NOT NULL,
+  version INTEGER NOT NULL REFERENCES commits (version), PRIMARY KEY (source, symbol, version));
+CREATE TABLE features (
+  dataset TEXT NOT NULL, key TEXT NOT NULL, name TEXT NOT NULL, path TEXT NOT NULL REFERENCES files (path),
+  inputs TEXT NOT NULL, version INTEGER NOT NULL REFERENCES commits (version), PRIMARY KEY (dataset, key, version));
+"""
+
+_FIX_LOST: Final = "Restore catalog.sqlite from a copy, or move the lake aside and run `aitrader backfill` again."
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """One committed file. Days and times are ISO text; ``revises`` says that its keys may stand elsewhere too."""
+
+    path: str
+    dataset: str
+    schema_id: str
+    source: str
+    rows: int
+    first: str | None
+    last: str | None
+    known_first: str | None
+    known_last: str | None
+    revises: int
+    content: str
+    sha256: str
+    footer: str
+    size: int
+    mtime_ns: int
+    inode: int
+    version: int = 0
+
+    @property
+    def stamp(self) -> Stamp:
+        """What the file on disk must look like."""
+        return Stamp(self.sha256, self.footer, self.size, self.mtime_ns, self.inode)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """How one source's bars of one symbol are to be read, from one version on."""
+
+    source: str
+    symbol: str
+    adjustment: str
+    assumed: int
+    as_of: str | None
+    survivors_only: int
+    hand_picked: int
+    note: str
+    version: int = 0
+
+    @property
+    def info(self) -> SeriesInfo:
+        """The same in the words of the domain."""
+        return SeriesInfo(
+            self.source,
+            Adjustment(self.adjustment),
+            assumed=bool(self.assumed),
+            as_of=date.fromisoformat(self.as_of) if self.as_of else None,
+            survivors_only=bool(self.survivors_only),
+            hand_picked=bool(self.hand_picked),
+            note=self.note,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRow:
+    """Where the feature ``key`` stands: column ``name`` of the file ``path``, computed from ``inputs``."""
+
+    dataset: str
+    key: str
+    name: str
+    path: str
+    inputs: str
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRow:
+    """One commit; ``recorded_at`` is UTC."""
+
+    version: int
+    recorded_at: datetime
+    dataset: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that stood in the catalog at one version. ``version`` is 0 in a new lake."""
+
+    version: int
+    digest: str
+    commits: tuple[CommitRow, ...]
+    files: tuple[FileRow, ...]
+    series: tuple[SeriesRow, ...]
+    features: tuple[FeatureRow, ...]
+
+
+_Row = TypeVar("_Row", FileRow, SeriesRow, FeatureRow)
+
+
+def series_row(symbol: str, info: SeriesInfo) -> SeriesRow:
+    """Return the row that stores ``info``."""
+    as_of = info.as_of.isoformat() if info.as_of else None
+    flags = (int(info.survivors_only), int(info.hand_picked))
+    return SeriesRow(info.source, symbol, info.adjustment.value, int(info.assumed), as_of, *flags, info.note)
+
+
+class Catalog:
+    """An open catalog. Every method raises ``LakeError`` where SQLite reports damage, a full disk or a long lock."""
+
+    def __init__(self, path: Path, *, create: bool) -> None:
+        self._path = path
+        with self._guard():
+            self._database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            with self._guard():
+                self._prepare(create=create)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def close(self) -> None:
+        """Give the file back."""
+        with self._guard():
+            self._database.close()
+
+    def state(self, as_of: datetime | None = None) -> State:
+        """Return what was committed at ``as_of`` (default: by now), after checking every digest."""
+        with self._guard(), self._transaction("DEFERRED"):
+            raw = self._database.execute("SELECT version, recorded_at, dataset, digest FROM commits ORDER BY version")
+            commits = [CommitRow(v, datetime.fromisoformat(at), dataset, digest) for v, at, dataset, digest in raw]
+            files, series, features = self._rows(FileRow), self._rows(SeriesRow), self._rows(FeatureRow)
+        self._verify(commits, (files, series, features))
+        kept = tuple(commit for commit in commits if as_of is None or commit.recorded_at <= as_of)
+        version = kept[-1].version if kept else 0
+        return State(
+            version,
+            kept[-1].digest if kept else "",
+            kept,
+            tuple(row for row in files if row.version <= version),
+            tuple(row for row in series if row.version <= version),
+            tuple(row for row in features if row.version <= version),
+        )
+
+    def commit(
+        self,
+        dataset: str,
+        now: datetime,
+        *,
+        files: Sequence[FileRow] = (),
+        series: Sequence[SeriesRow] = (),
+        features: Sequence[FeatureRow] = (),
+    ) -> CommitRow:
+        """Add rows as the next version, all or none. ``recorded_at`` never runs backwards."""
+        with self._guard(), self._transaction("IMMEDIATE"):
+            last = self._database.execute(
+                "SELECT version, recorded_at, digest FROM commits ORDER BY version DESC LIMIT 1"
+            ).fetchone() or (0, "", "")
+            version = last[0] + 1
+            recorded = max(now.astimezone(UTC).isoformat(timespec="microseconds"), last[1])
+            rows: list[Any] = [*files, *series, *features]
+            stamped = [replace(row, version=version) for row in rows]
+            digest = _digest(last[2], (version, recorded, dataset), stamped)
+            self._database.execute("INSERT INTO commits VALUES (?, ?, ?, ?)", (version, recorded, dataset, digest))
+            for row in stamped:
+                marks = ", ".join("?" * len(fields(row)))
+                self._database.execute(f"INSERT INTO {_TABLE_OF[type(row)]} VALUES ({marks})", astuple(row))  # noqa: S608  (own names)
+        return CommitRow(version, datetime.fromisoformat(recorded), dataset, digest)
+
+    def _prepare(self, *, create: bool) -> None:
+        found = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if found > USER_VERSION:
+            raise LakeError(
+                f"{self._path} was written by a newer version of aitrader: catalog {found}, known is {USER_VERSION}.",
+                fix="Upgrade aitrader.",
+            )
+        empty = not self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if found < USER_VERSION and not (create and empty):
+            raise LakeError(
+                f"{self._path} was written by an older version of aitrader, or is not a catalog (catalog {found}).",
+                fix="Run `aitrader lake migrate` of the version in between, or " + _FIX_LOST[0].lower() + _FIX_LOST[1:],
+            )
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = FULL")
+        self._database.execute("PRAGMA foreign_keys = ON")
+        if found < USER_VERSION:
+            self._database.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {USER_VERSION}; COMMIT;")
+
+    def _rows(self, kind: type[_Row]) -> list[_Row]:
+        names = ", ".join(field.name for field in fields(kind))
+        query = f"SELECT {names} FROM {_TABLE_OF[kind]} ORDER BY version, rowid"  # noqa: S608  (own names)
+        return [kind(*row) for row in self._database.execute(query)]
+
+    def _verify(self, commits: Sequence[CommitRow], tables: Sequence[Sequence[Any]]) -> None:
+        by_version: dict[int, list[Any]] = {}
+        for table in tables:
+            for row in table:
+                by_version.setdefault(row.version, []).append(row)
+        before = ""
+        for number, commit in enumerate(commits, start=1):
+            head = (commit.version, commit.recorded_at.isoformat(timespec="microseconds"), commit.dataset)
+            if commit.version != number or _digest(before, head, by_version.pop(number, [])) != commit.digest:
+                raise LakeError(f"{self._path} is damaged: commit {number} is not what was written.", fix=_FIX_LOST)
+            before = commit.digest
+        if by_version:
+            raise LakeError(f"{self._path} is damaged: it has rows without a commit.", fix=_FIX_LOST)
+
+    @contextmanager
+    def _transaction(self, mode: str) -> Iterator[None]:
+        self._database.execute(f"BEGIN {mode}")
+        try:
+            yield
+        except BaseException:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise LakeError(
+                f"{self._path} could not be used: {error}.",
+                fix="Check free space, permissions and other running commands, then run again: nothing is lost.",
+            ) from error
+        except (sqlite3.DatabaseError, ValueError, TypeError, OverflowError) as error:
+            raise LakeError(f"{self._path} is damaged: {error}.", fix=_FIX_LOST) from error
+
+
+_TABLE_OF: Final[dict[Callable[..., Any], str]] = {FileRow: "files", SeriesRow: "series", FeatureRow: "features"}
+
+
+def _digest(before: str, head: Sequence[Any], rows: Sequence[Any]) -> str:
+    body = sorted(json.dumps([_TABLE_OF[type(row)], *astuple(row)]) for row in rows)
+    return sha256(json.dumps([before, list(head), body]).encode()).hexdigest()

@@ -1,0 +1,195 @@
+"""Parquet files on disk: written beside their place, synced, renamed; checked whenever they are read."""
+
+import fcntl
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from aitrader.errors import LakeError
+
+TEMPORARY: Final = ".tmp-"
+_ROW_GROUP: Final = 131_072
+_REFETCH: Final = "Restore the file from a copy, or move the lake aside and run `aitrader backfill` again."
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a stored file must look like.
+
+    ``footer`` is the SHA-256 of the Parquet footer, which the page checksums do not cover; size, ``mtime_ns``
+    and ``inode`` are the cheap signs that nobody touched the file since ``sha256`` was taken.
+    """
+
+    sha256: str
+    footer: str
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+def write_parquet(target: Path, frame: pl.DataFrame, *, texts: Sequence[str], keys: Sequence[str]) -> Stamp:
+    """Write ``frame`` to ``target`` so that a crash leaves either nothing or the whole file.
+
+    zstd level 1, page checksums, dictionaries for ``texts`` only, statistics for ``keys`` only.
+
+    Raises
+    ------
+    LakeError
+        The disk is full, read-only or failing. What stood at ``target`` before still stands.
+    """
+    temporary = target.with_name(f"{TEMPORARY}{target.name}")
+    try:
+        _make_folder(target.parent)
+        pq.write_table(
+            frame.to_arrow(),
+            temporary,
+            row_group_size=_ROW_GROUP,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=list(texts),
+            write_statistics=list(keys),
+            write_page_checksum=True,
+        )
+        stamp = _stamp_and_sync(temporary)
+        temporary.replace(target)
+        sync_folder(target.parent)
+    except (OSError, pa.ArrowException) as error:
+        raise LakeError(
+            f"{target} could not be written: {error}.",
+            fix="Free space or repair the disk, then run again: nothing is lost.",
+        ) from error
+    finally:
+        _remove(temporary)
+    return stamp
+
+
+def read_parquet(path: Path, stamp: Stamp, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Return the rows of a stored file, after checking that it is what was committed.
+
+    Page checksums and the footer are checked on every read, the whole file when size, mtime or inode changed.
+
+    Raises
+    ------
+    LakeError
+        The file is missing, damaged, truncated or not readable.
+    """
+    try:
+        _check(path, stamp)
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read(columns=list(columns) if columns is not None else None)
+    except FileNotFoundError as error:
+        raise LakeError(f"{path} is missing from the lake.", fix=_REFETCH) from error
+    except (OSError, pa.ArrowException) as error:
+        raise LakeError(f"{path} is damaged or cannot be read: {error}.", fix=_REFETCH) from error
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def check_whole(path: Path, stamp: Stamp) -> None:
+    """Compare every byte of ``path`` with its SHA-256; ``LakeError`` says what is wrong."""
+    try:
+        if _hash(path) != stamp.sha256:
+            raise _damaged(path)
+    except FileNotFoundError as error:
+        raise LakeError(f"{path} is missing from the lake.", fix=_REFETCH) from error
+    except OSError as error:
+        raise LakeError(f"{path} cannot be read: {error}.", fix=_REFETCH) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in ``folder`` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(descriptor: int) -> None:
+    """Make the written bytes durable; macOS needs its own call to reach the platter."""
+    full = getattr(fcntl, "F_FULLFSYNC", None)
+    if full is None:
+        os.fsync(descriptor)
+    else:
+        fcntl.fcntl(descriptor, full)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Replace ``target`` by ``text`` in one step; ``OSError`` leaves the old file as it was."""
+    temporary = target.with_name(f"{TEMPORARY}{target.name}")
+    try:
+        _make_folder(target.parent)
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            sync_file(stream.fileno())
+        temporary.replace(target)
+        sync_folder(target.parent)
+    finally:
+        _remove(temporary)
+
+
+def leftovers(root: Path, known: Iterable[str], folders: Sequence[str]) -> list[str]:
+    """Return the files under ``folders`` of ``root`` that no commit names, as relative paths, sorted."""
+    committed = set(known)
+    found = (path for folder in folders for path in (root / folder).rglob("*") if path.is_file())
+    names = (path.relative_to(root).as_posix() for path in found)
+    return sorted(name for name in names if name not in committed)
+
+
+def _check(path: Path, stamp: Stamp) -> None:
+    status = path.stat()
+    if status.st_size != stamp.size:
+        raise LakeError(f"{path} has {status.st_size} bytes instead of {stamp.size}: it is damaged.", fix=_REFETCH)
+    if (status.st_mtime_ns, status.st_ino) != (stamp.mtime_ns, stamp.inode) and _hash(path) != stamp.sha256:
+        raise _damaged(path)
+    if _footer(path) != stamp.footer:
+        raise _damaged(path)
+
+
+def _damaged(path: Path) -> LakeError:
+    return LakeError(f"{path} is damaged: its bytes are not those that were committed.", fix=_REFETCH)
+
+
+def _stamp_and_sync(path: Path) -> Stamp:
+    with path.open("rb+") as stream:
+        sync_file(stream.fileno())
+        status = os.fstat(stream.fileno())
+    return Stamp(_hash(path), _footer(path), status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return file_digest(stream, "sha256").hexdigest()
+
+
+def _footer(path: Path) -> str:
+    with path.open("rb") as stream:
+        size = os.fstat(stream.fileno()).st_size
+        stream.seek(max(size - 8, 0))
+        tail = stream.read(8)
+        length = int.from_bytes(tail[:4], "little") + 8
+        stream.seek(max(size - length, 0))
+        return sha256(stream.read(length)).hexdigest()
+
+
+def _make_folder(folder: Path) -> None:
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        sync_folder(path.parent)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return  # a leftover is harmless: readers go through the catalog, `lake verify` lists it

@@ -1,0 +1,283 @@
+"""One consistent view of the lake: what was committed by a time, and what the market could know by another."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from aitrader.domain.frames import BARS, INSTANT
+from aitrader.domain.series import SeriesInfo
+from aitrader.domain.symbols import Symbol
+from aitrader.errors import ConfigError, LakeError
+from aitrader.lake.catalog import FeatureRow, FileRow, State
+from aitrader.lake.content import Content, content_of, parse_content, total
+from aitrader.lake.files import read_parquet
+from aitrader.lake.revisions import newest
+from aitrader.lake.schemas import check_name, schema_of
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInfo:
+    """One dataset as ``aitrader lake ls`` shows it.
+
+    ``rows`` counts revisions too; ``first`` and ``last`` are sessions (ex-dates); ``size`` is in bytes;
+    ``version`` and ``recorded_at`` (UTC) are those of its newest commit; ``names`` are stored features.
+    """
+
+    name: str
+    rows: int
+    files: int
+    size: int
+    first: date | None
+    last: date | None
+    sources: tuple[str, ...]
+    version: int
+    recorded_at: datetime
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFeature:
+    """One feature of the lake: values per symbol (rows) and session (columns), float32, NaN = missing."""
+
+    symbols: tuple[Symbol, ...]
+    sessions: NDArray[np.datetime64]
+    values: NDArray[np.float32]
+
+
+class Snapshot:
+    """What the lake held at version ``version``; later commits do not change it.
+
+    ``now`` hides rows whose ``known_at`` is later. Frames are sorted by symbol and session and hold the newest
+    revision of each row only. Reading a missing or damaged file raises ``LakeError``.
+    """
+
+    def __init__(self, root: Path, state: State, now: datetime | None = None) -> None:
+        self._root = root
+        self._state = state
+        self._now = now
+
+    @property
+    def version(self) -> int:
+        """Commits that this view contains; 0 in a new lake."""
+        return self._state.version
+
+    @property
+    def digest(self) -> str:
+        """Hash of everything the catalog says about this version."""
+        return self._state.digest
+
+    @property
+    def now(self) -> datetime | None:
+        """The time after which nothing is known; None: everything stored is."""
+        return self._now
+
+    def bars(
+        self,
+        symbols: Collection[str] | None = None,
+        start: date | None = None,
+        end: date | None = None,
+        source: str | None = None,
+    ) -> pl.DataFrame:
+        """Return bars as stored (see the series' adjustment): ``BARS`` and ``recorded_at``, both ends included.
+
+        ``source`` is a vendor (``alpaca``) or a vendor's feed (``alpaca:sip``). Symbols without a bar are absent.
+
+        Raises
+        ------
+        LakeError
+            The lake holds no bars at all, or a file is damaged.
+        ConfigError
+            Bars of several sources or feeds are stored and ``source`` does not choose one of them.
+        """
+        files = self._files("bars/1d")
+        if not files:
+            raise LakeError(f"The lake {self._root} holds no bars.", fix="Run `aitrader backfill`.")
+        chosen = self._source(sorted({file.source for file in files}), source)
+        return self._read("bars/1d", [file for file in files if file.source == chosen], symbols, start, end)
+
+    def actions(self, symbols: Collection[str] | None = None, source: str | None = None) -> pl.DataFrame:
+        """Return corporate actions: ``ACTIONS`` and ``recorded_at``, of one ``source`` or of all; may be empty."""
+        files = [file for file in self._files("actions") if source is None or _of(file.source, source)]
+        return self._read("actions", files, symbols)
+
+    def predictions(self, model: str, version: str | None = None, kind: str | None = None) -> pl.DataFrame:
+        """Return stored predictions of ``model``: ``PREDICTIONS`` and ``recorded_at``; empty if there are none."""
+        dataset = check_name(f"predictions/{model}")
+        rows = self._read(dataset, self._files(dataset))
+        wanted = {"version": version, "kind": kind}
+        return rows.filter(*(pl.col(name) == value for name, value in wanted.items() if value is not None))
+
+    def read(self, dataset: str) -> pl.DataFrame:
+        """Return all rows of a dataset other than ``features/*``, of all sources; empty if none is stored."""
+        return self._read(dataset, self._files(dataset))
+
+    def series(self) -> dict[tuple[str, Symbol], SeriesInfo]:
+        """Return what is known about each stored series, by source and symbol."""
+        return {(row.source, Symbol(row.symbol)): row.info for row in self._state.series}
+
+    def sources(self, dataset: str = "bars/1d") -> tuple[str, ...]:
+        """Return the sources (vendor or vendor:feed) whose rows the dataset holds, sorted."""
+        return tuple(sorted({file.source for file in self._files(dataset)}))
+
+    def datasets(self) -> list[DatasetInfo]:
+        """Return every dataset that has a file, sorted by name."""
+        return [self._info(name) for name in sorted({file.dataset for file in self._state.files})]
+
+    def content_hash(self, dataset: str) -> str:
+        """Return a text that two lakes share exactly if this view shows the same rows in both.
+
+        All revisions count; ``recorded_at``, files and commits do not.
+        """
+        return str(total(self._content(file) for file in self._files(dataset)))
+
+    def inputs(self, timeframe: str = "1d") -> str:
+        """Return the hash of what features of ``timeframe`` are computed from: its bars, the actions, the series."""
+        series = sorted((*key, str(info)) for key, info in self.series().items())
+        parts = (self.content_hash(f"bars/{timeframe}"), self.content_hash("actions"), repr(series))
+        return sha256("|".join(parts).encode()).hexdigest()
+
+    def feature_columns(self, keys: Iterable[str] | None = None, timeframe: str = "1d") -> dict[str, str]:
+        """Return the display name of each stored feature, by key; of ``keys`` only, if given."""
+        stored = self._features(timeframe)
+        return {key: row.name for key, row in stored.items() if keys is None or key in set(keys)}
+
+    def features(
+        self, keys: Iterable[str], *, timeframe: str = "1d", inputs: str | None = None
+    ) -> dict[str, StoredFeature]:
+        """Return those of ``keys`` that are stored and fresh: computed from ``inputs`` (default: this view's own)."""
+        fresh = self.inputs(timeframe) if inputs is None else inputs
+        rows = {key: row for key, row in self._features(timeframe).items() if row.inputs == fresh}
+        by_path: dict[str, list[FeatureRow]] = {}
+        for key in dict.fromkeys(keys):
+            if key in rows:
+                by_path.setdefault(rows[key].path, []).append(rows[key])
+        return {key: feature for path, group in by_path.items() for key, feature in self._matrices(path, group).items()}
+
+    def feature_frame(self, names: Sequence[str] | None = None, timeframe: str = "1d") -> pl.DataFrame:
+        """Return stored features as rows: ``symbol``, ``session``, one float32 column per name, null = missing.
+
+        Fresh or not; the newest of each name. ``names`` that are not stored raise ``LakeError``.
+        """
+        newest_of = {row.name: row for row in self._features(timeframe).values()}
+        missing = sorted(set(names or ()) - set(newest_of))
+        if missing or not newest_of:
+            raise LakeError(
+                f"The lake holds no features/{timeframe} named {', '.join(missing)}."
+                if missing
+                else f"The lake holds no features/{timeframe}.",
+                fix="Run `aitrader calculate-features`.",
+            )
+        frame: pl.DataFrame | None = None
+        wanted = [newest_of[name] for name in (names if names is not None else sorted(newest_of))]
+        for path in dict.fromkeys(row.path for row in wanted):
+            columns = [row.name for row in wanted if row.path == path]
+            part = self._open(path, ["symbol", "session", *columns])
+            frame = part if frame is None else frame.join(part, on=["symbol", "session"], how="full", coalesce=True)
+        assert frame is not None
+        ordered = frame.select("symbol", "session", *(row.name for row in wanted)).sort("symbol", "session")
+        return ordered.with_columns(pl.selectors.float().fill_nan(None))
+
+    def paths(self) -> tuple[str, ...]:
+        """Return every file of this view, relative to the lake."""
+        return tuple(file.path for file in self._state.files)
+
+    def _files(self, dataset: str) -> list[FileRow]:
+        check_name(dataset)
+        return [file for file in self._state.files if file.dataset == dataset]
+
+    def _read(
+        self,
+        dataset: str,
+        files: Sequence[FileRow],
+        symbols: Collection[str] | None = None,
+        start: date | None = None,
+        end: date | None = None,
+    ) -> pl.DataFrame:
+        schema = schema_of(dataset)
+        span = pl.col(schema.day).is_between(start or date.min, end or date.max)
+        parts = [pl.DataFrame(schema={**schema.columns, "recorded_at": INSTANT, "_version": pl.Int64()})]
+        for file in files:
+            if (start and file.last and file.last < start.isoformat()) or (
+                end and file.first and file.first > end.isoformat()
+            ):
+                continue
+            rows = self._open(file.path, file=file)
+            if start or end:
+                rows = rows.filter(span)
+            if symbols is not None:
+                rows = rows.filter(pl.col("symbol").is_in(list(symbols)))
+            if self._now is not None and schema.known:
+                rows = rows.filter(pl.col("known_at") <= self._now)
+            recorded = pl.lit(self._state.commits[file.version - 1].recorded_at, INSTANT).alias("recorded_at")
+            parts.append(rows.with_columns(recorded, pl.lit(file.version, pl.Int64()).alias("_version")))
+        revised = any(file.revises for file in files)
+        return newest(pl.concat(parts), schema, revised=revised).drop("_version")
+
+    def _open(self, path: str, columns: Sequence[str] | None = None, file: FileRow | None = None) -> pl.DataFrame:
+        row = file or next(row for row in self._state.files if row.path == path)
+        frame = read_parquet(self._root / path, row.stamp, columns)
+        if frame.height != row.rows:
+            raise LakeError(f"{self._root / path} has {frame.height} rows instead of {row.rows}: it is damaged.")
+        return frame
+
+    def _content(self, file: FileRow) -> Content:
+        if self._now is None or file.known_last is None or datetime.fromisoformat(file.known_last) <= self._now:
+            return parse_content(file.content)
+        return content_of(self._open(file.path, file=file).filter(pl.col("known_at") <= self._now))
+
+    def _source(self, stored: Sequence[str], wanted: str | None) -> str:
+        matching = [name for name in stored if wanted is None or _of(name, wanted)]
+        if len(matching) == 1:
+            return matching[0]
+        listed = ", ".join(matching or stored)
+        if not matching:
+            raise ConfigError(
+                f"The lake holds no bars of source {wanted!r}; it holds {listed}.",
+                fix=f"Set data.source to one of these, or run `aitrader backfill --source {wanted}`.",
+            )
+        raise ConfigError(f"The lake holds bars of several sources: {listed}.", fix="Set data.source to one of them.")
+
+    def _features(self, timeframe: str) -> dict[str, FeatureRow]:
+        dataset = check_name(f"features/{timeframe}")
+        return {row.key: row for row in self._state.features if row.dataset == dataset}
+
+    def _matrices(self, path: str, group: Sequence[FeatureRow]) -> Mapping[str, StoredFeature]:
+        frame = self._open(path, ["symbol", "session", *dict.fromkeys(row.name for row in group)])
+        symbols = frame["symbol"].unique(maintain_order=True).to_list()
+        shape = (len(symbols), frame.height // max(len(symbols), 1))
+        sessions: NDArray[Any] = frame["session"].head(shape[1]).to_numpy().astype("datetime64[D]")
+        return {
+            row.key: StoredFeature(tuple(symbols), sessions, frame[row.name].to_numpy().reshape(shape)) for row in group
+        }
+
+    def _info(self, dataset: str) -> DatasetInfo:
+        files = self._files(dataset)
+        newest_version = max(file.version for file in files)
+        return DatasetInfo(
+            dataset,
+            sum(file.rows for file in files),
+            len(files),
+            sum(file.size for file in files),
+            min((date.fromisoformat(file.first) for file in files if file.first), default=None),
+            max((date.fromisoformat(file.last) for file in files if file.last), default=None),
+            tuple(sorted({file.source for file in files})),
+            newest_version,
+            self._state.commits[newest_version - 1].recorded_at,
+            tuple(sorted({row.name for row in self._state.features if row.dataset == dataset})),
+        )
+
+
+def _of(stored: str, wanted: str) -> bool:
+    return stored == wanted or stored.startswith(f"{wanted}:")
+
+
+def empty_bars() -> pl.DataFrame:
+    """Return no bars in the shape of ``Snapshot.bars``."""
+    return pl.DataFrame(schema={**BARS, "recorded_at": INSTANT})
