@@ -1,0 +1,36 @@
+"""One HTML file that opens offline: no script, no font, no picture and no address from anywhere else.
+
+The content security policy in each page forbids what the page does not need, so that even an escaping mistake could
+not load or run anything. Text is escaped by the template engine, names are cleaned by ``figures.plain``.
+"""
+
+from functools import cache
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from aitrader.reports.figures import plain, show
+
+
+def render_page(template: str, **values: Any) -> str:
+    """Return the page that ``templates/<template>.html`` makes of ``values``; an unknown name in it is an error."""
+    return _environment().get_template(f"{template}.html").render(**values)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("aitrader.reports", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_clean,
+    )
+    environment.filters["show"] = show
+    return environment
+
+
+def _clean(value: object) -> object:
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
