@@ -17,7 +17,8 @@ from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import InsufficientDataError
 from aitrader.lake.adjust import forward
-from aitrader.lake.store import Lake, Snapshot
+from aitrader.lake.snapshot import Snapshot
+from aitrader.lake.store import Lake
 from aitrader.panel.panel import Panel
 from aitrader.universe.membership import members, select
 
@@ -106,7 +107,7 @@ def market(config: Config, snapshot: Snapshot, *, end: date | None = None) -> Ma
     bars = bars.filter(pl.col("symbol").is_in(symbols))
     source = str(bars["source"][0])
     series = _series(snapshot, source, symbols, settings.adjustment)
-    actions = snapshot.actions(symbols=symbols)
+    actions = snapshot.actions(symbols=symbols, source=source.partition(":")[0])
     venue = calendar(settings.calendar)
     columns, sessions = _columns(forward(bars, actions, series), symbols)
     expected = venue.between(sessions[0].item(), sessions[-1].item())
