@@ -19,6 +19,7 @@ FIRST: Final = date(1990, 1, 1)
 LAST: Final = date(2035, 12, 31)
 
 NAMES: Final = ("XNYS", "24/7")
+_TIME_ZONES: Final = {"XNYS": "America/New_York", "24/7": "UTC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,11 @@ class Calendar:
     sessions: tuple[date, ...]
     opens: tuple[datetime, ...]
     closes: tuple[datetime, ...]
+
+    @property
+    def time_zone(self) -> str:
+        """The IANA name of the zone in which the venue's days begin and end."""
+        return _TIME_ZONES[self.name]
 
     def is_session(self, day: date) -> bool:
         """Say whether the venue trades on ``day`` (its local date)."""

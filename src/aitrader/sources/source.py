@@ -1,0 +1,148 @@
+"""What every source of bars offers: a list of its symbols where it has one, and bars of some of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import ClassVar, Final, Protocol
+
+import polars as pl
+from pydantic import SecretStr
+
+from aitrader.config.schema import Section
+from aitrader.domain.calendars import Calendar
+from aitrader.domain.clock import Clock
+from aitrader.domain.frames import ACTIONS, BARS, INSTANT
+from aitrader.domain.series import SeriesInfo
+from aitrader.domain.symbols import Symbol
+
+REJECTED: Final = pl.Schema({**BARS, "reason": pl.String()})
+"""Rows that a source could read but not offer as bars, for the quarantine. ``session`` is null where the date
+could not be read; ``symbol`` is the text as it was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The symbols that a source holds, sorted, and what it found wrong while looking (``REJECTED`` rows)."""
+
+    symbols: tuple[Symbol, ...]
+    rejected: pl.DataFrame = field(default_factory=REJECTED.to_frame)
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one request for some symbols brought.
+
+    ``bars`` (``BARS``) is sorted by symbol and session and not yet admitted: it may hold dirt. A symbol that the
+    source does not know is in neither ``bars`` nor ``failed``; ``failed`` names those whose bars exist as far
+    as anybody knows but could not be had, with the reason. ``series`` covers every symbol in ``bars``.
+    """
+
+    bars: pl.DataFrame
+    series: Mapping[Symbol, SeriesInfo]
+    actions: pl.DataFrame = field(default_factory=ACTIONS.to_frame)
+    failed: Mapping[Symbol, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every source is told: the venue's calendar, the delay after a close, the clock, and secrets by name."""
+
+    calendar: Calendar
+    lag: timedelta
+    clock: Clock
+    secrets: Mapping[str, SecretStr] = field(default_factory=dict)
+
+
+class BarSource(Protocol):
+    """Somewhere daily bars come from: a vendor, a file, a package.
+
+    It is made as ``Source(Source.Settings, Context)``; its settings are ``data.sources.<name>``.
+    """
+
+    Settings: ClassVar[type[Section]]
+
+    @property
+    def name(self) -> str:
+        """Vendor and feed, as it stands in the column ``source``: ``alpaca:sip``."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Most symbols to ask for in one ``fetch``."""
+        ...
+
+    def listing(self) -> Listing | None:
+        """Return the symbols that the source holds; None if it cannot list them.
+
+        Raises
+        ------
+        DataFetchError
+            The source could not be read.
+        UsageError
+            Its settings do not fit what it found.
+        """
+        ...
+
+    def fetch(self, symbols: Sequence[Symbol], start: date, end: date) -> Fetched:
+        """Return daily bars and corporate actions of ``symbols``, both ends included.
+
+        A series that comes adjusted is adjusted up to its ``as_of``, whatever ``end`` is.
+
+        Raises
+        ------
+        DataFetchError
+            Nothing could be had: the source refused, failed or timed out after its retries.
+        """
+        ...
+
+
+def to_bars(rows: pl.DataFrame, *, source: str, calendar: Calendar, lag: timedelta) -> pl.DataFrame:
+    """Return ``rows`` (symbol, session, prices, volume[, vwap][, published]) in the ``BARS`` schema, sorted.
+
+    ``known_at`` is the session's close plus ``lag``, or ``published`` (UTC) where that is later. A day without a
+    session counts from the end of that day: its rows will be refused at admission, but keep an honest time.
+    """
+    days = pl.DataFrame(
+        {"session": calendar.sessions, "_close": calendar.closes}, schema={"session": pl.Date(), "_close": INSTANT}
+    )
+    known = pl.coalesce("_close", end_of_day(pl.col("session"), calendar.time_zone)) + lag
+    if "published" in rows.columns:
+        known = pl.max_horizontal(known, "published")
+    columns = [pl.col(name).cast(kind) for name, kind in BARS.items() if name in rows.columns]
+    missing = [pl.lit(None, kind).alias(name) for name, kind in BARS.items() if name not in {*rows.columns, "known_at"}]
+    return (
+        rows.drop("source", "known_at", strict=False)
+        .join(days, on="session", how="left")
+        .with_columns(known.alias("known_at"), *missing)
+        .with_columns(pl.lit(source).alias("source"), *columns)
+        .select(*BARS)
+        .sort("symbol", "session", "known_at")
+    )
+
+
+def end_of_day(day: pl.Expr, time_zone: str) -> pl.Expr:
+    """Return the instant (UTC) at which the local ``day`` (a date) is over."""
+    midnight = (day.cast(pl.Date) + pl.duration(days=1)).cast(pl.Datetime("us"))
+    return midnight.dt.replace_time_zone(time_zone).dt.convert_time_zone("UTC")
+
+
+def to_actions(rows: pl.DataFrame, *, source: str, calendar: Calendar) -> pl.DataFrame:
+    """Return ``rows`` (symbol, ex_date, kind, ratio, amount) in the ``ACTIONS`` schema, sorted.
+
+    They count as known from the open of their ex-date: when they were announced is not in the data, and the
+    forward adjustment needs them from that moment.
+    """
+    opens = pl.DataFrame(
+        {"ex_date": calendar.sessions, "known_at": calendar.opens}, schema={"ex_date": pl.Date(), "known_at": INSTANT}
+    )
+    return (
+        rows.join(opens, on="ex_date", how="left")
+        .with_columns(
+            pl.coalesce("known_at", end_of_day(pl.col("ex_date"), calendar.time_zone)),
+            pl.lit(source).alias("source"),
+        )
+        .select(pl.col(name).cast(kind) for name, kind in ACTIONS.items())
+        .sort("symbol", "ex_date", "kind")
+    )
