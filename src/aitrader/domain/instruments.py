@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isfinite
 
 from aitrader.domain.symbols import Symbol
 
@@ -21,3 +22,16 @@ class Instrument:
     def round_price(self, price: Decimal) -> Decimal:
         """Return ``price`` rounded to the nearest tick."""
         return (price / self.tick).to_integral_value("ROUND_HALF_EVEN") * self.tick
+
+
+def exact_price(value: float) -> Decimal | None:
+    """Return ``value`` USD as money of six decimals (adjusted prices lie far below a cent's accuracy).
+
+    None where it is no price: NaN, infinite, zero, negative, or below half a millionth of a dollar.
+
+    >>> exact_price(12.34), exact_price(float("nan"))
+    (Decimal('12.340000'), None)
+    """
+    if not (isfinite(value) and value > 0):
+        return None
+    return Decimal(f"{value:.6f}") or None

@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from math import isfinite
 from types import MappingProxyType
+from typing import Final
 
 from aitrader.domain.orders import Fill
 from aitrader.domain.symbols import Symbol
+
+_MILLIONTH: Final = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,32 @@ class Book:
         return replace(self, cash=self.cash + self.quantity(symbol) * amount)
 
     def after_split(self, symbol: Symbol, ratio: Decimal) -> "Book":
-        """Return the book after each share of ``symbol`` became ``ratio`` shares."""
+        """Return the book after each share of ``symbol`` became ``ratio`` shares, to a millionth of a share.
+
+        The rounding undoes what a ratio such as 1/3 loses on its way through a float: 300 shares become 100.
+        """
         held = self.positions.get(symbol)
         if held is None:
             return self
-        return self._with(Position(symbol, held.quantity * ratio, held.average_cost / ratio))
+        quantity = (held.quantity * ratio).quantize(_MILLIONTH)
+        whole = quantity.to_integral_value()
+        return self._with(Position(symbol, whole if whole == quantity else quantity, held.average_cost / ratio))
+
+    def after_action(self, symbol: Symbol, kind: str, value: float) -> "Book":
+        """Return the book after a ``split`` (``value``: new shares per old one) or ``dividend`` (USD per share).
+
+        Raises
+        ------
+        ValueError
+            Another kind, or a value that is not a finite number above zero.
+        """
+        if not (isfinite(value) and value > 0):
+            raise ValueError(f"a {kind} of {value} on {symbol} changes no book")
+        if kind == "split":
+            return self.after_split(symbol, Decimal(repr(float(value))))
+        if kind == "dividend":
+            return self.after_dividend(symbol, Decimal(repr(float(value))))
+        raise ValueError(f"{kind!r} is no corporate action; known: split, dividend")
 
     def _with(self, position: Position) -> "Book":
         positions = {s: p for s, p in self.positions.items() if s != position.symbol}

@@ -1,0 +1,38 @@
+"""Limits that the market sets: who may be bought, on how fresh a price, how far from the plan."""
+
+from aitrader.domain.orders import Side
+from aitrader.risk.exposure import Case, exact, is_price
+
+
+def members(case: Case) -> str | None:
+    """Refuse to buy what is not a member of the universe on this session (the deny list is not)."""
+    order = case.order
+    if order.side is Side.SELL or order.symbol in case.context.members:
+        return None
+    return f"{order.symbol} is not a member of the universe"
+
+
+def max_bar_sessions_old(case: Case) -> str | None:
+    """Refuse a symbol whose last bar is older than ``risk.max_bar_sessions_old`` sessions, or that has none."""
+    order = case.order
+    age = case.context.stale.get(order.symbol, -1)
+    if 0 <= age <= case.limits.max_bar_sessions_old:
+        return None
+    return f"{order.symbol} has no bar" if age < 0 else f"the last bar of {order.symbol} is {age} sessions old"
+
+
+def max_gap_from_close(case: Case) -> str | None:
+    """Refuse where the fresh price lies further than ``risk.max_gap_from_close`` from the planned one.
+
+    No fresh price, no verdict; a fresh price that is not one (NaN, zero) refuses.
+    """
+    order = case.order
+    if order.symbol not in case.context.fresh:
+        return None
+    fresh = case.context.fresh[order.symbol]
+    if not is_price(fresh):
+        return f"the fresh price of {order.symbol} is {fresh}"
+    if abs(fresh - order.planned_price) <= exact(case.limits.max_gap_from_close) * order.planned_price:
+        return None
+    gap = fresh / order.planned_price - 1
+    return f"{order.symbol} moved {gap:+.2%} from the planned {order.planned_price} USD to {fresh}"

@@ -1,0 +1,87 @@
+"""Pre-trade limits and the one place that approves orders."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+
+from aitrader.config.schema import Risk
+from aitrader.domain.approval import approve
+from aitrader.domain.orders import ApprovedOrder, Bounds, Order, Refusal, Side
+from aitrader.domain.symbols import Symbol
+from aitrader.registry import lookup, names
+from aitrader.risk.exposure import Case, Exposure, RiskContext, exact, is_price
+from aitrader.risk.limits import LIMITS, SANITY
+
+Limit = Callable[[Case], str | None]
+"""A limit returns the sentence that refuses the order, or None. It may compare freely: ``SANITY`` comes first."""
+
+Named = tuple[tuple[str, Limit], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Every reviewed order once, sells before buys: ``approved`` to be sent, ``refused`` with code and reason."""
+
+    approved: tuple[ApprovedOrder, ...]
+    refused: tuple[Refusal, ...]
+
+
+def review(orders: Iterable[Order], context: RiskContext, limits: Risk) -> Review:
+    """Split ``orders`` into approved and refused; nothing is clipped.
+
+    Sells come first, so that their proceeds may buy; otherwise the order of the list stands, and each order is
+    measured against the book as the approved ones before it leave it. The first limit that objects names
+    the refusal. An order that reduces its position needs to pass the limits of ``risk.limits.SANITY`` only.
+    """
+    exposure = Exposure(context)
+    approved: list[ApprovedOrder] = []
+    refused: list[Refusal] = []
+    for order in sorted(orders, key=lambda order: order.side is Side.BUY):
+        refusal = _objection(Case(order, context, exposure, limits))
+        if refusal is None:
+            exposure.add(order)
+            approved.append(approve(order, _bounds(order, context.fresh, limits)))
+        else:
+            refused.append(refusal)
+    return Review(tuple(approved), tuple(refused))
+
+
+def _objection(case: Case) -> Refusal | None:
+    for code, limit in _sanity():
+        if reason := limit(case):
+            return Refusal(case.order, code, reason)
+    if case.exposure.reduces(case.order):
+        return None
+    for code, limit in _limits():
+        if reason := limit(case):
+            return Refusal(case.order, code, reason)
+    return None
+
+
+def _bounds(order: Order, fresh: Mapping[Symbol, Decimal], limits: Risk) -> Bounds:
+    """Return what the request may say: the planned shares, at a limit price near the plan and near the market.
+
+    Near the plan is within ``max_gap_from_close``, near the market within ``price_collar`` of the fresh price. An
+    exit whose market left the plan's range follows the market.
+    """
+    gap = exact(limits.max_gap_from_close) * order.planned_price
+    low, high = order.planned_price - gap, order.planned_price + gap
+    now = fresh.get(order.symbol)
+    if now is not None and is_price(now):
+        collar = exact(limits.price_collar) * now
+        inside = low <= now <= high
+        low = max(low, now - collar) if inside else now - collar
+        high = min(high, now + collar) if inside else now + collar
+    return Bounds(order.quantity, low, high)
+
+
+@cache
+def _sanity() -> Named:
+    return tuple((code, lookup("limits", SANITY, code)) for code in SANITY)
+
+
+@cache
+def _limits() -> Named:
+    codes = (*LIMITS, *(name for name in names("limits", LIMITS) if name not in LIMITS))
+    return tuple((code, lookup("limits", LIMITS, code)) for code in codes)
