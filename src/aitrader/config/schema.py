@@ -5,9 +5,11 @@ fields are the comments of the files that ``aitrader init`` writes. A mapping ty
 plug-in, which parses it with a model of its own.
 """
 
+import re
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -18,19 +20,61 @@ from pydantic import (
     FiniteFloat,
     NonNegativeFloat,
     NonNegativeInt,
+    PlainValidator,
     PositiveFloat,
     PositiveInt,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
+from aitrader.config.section import Located
 from aitrader.domain.orders import Entry
 from aitrader.domain.symbols import Symbol, parse_symbol
 
+_ISO_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+
 
 class Section(BaseModel):
-    """A group of settings: frozen, unknown keys are errors, NaN and infinities are errors."""
+    """A group of settings: frozen, unknown keys are errors, NaN and infinities are errors.
+
+    Text becomes what the field says. Of booleans only true, false, yes and no (so that a ticker ON is never one),
+    of dates only YYYY-MM-DD (so that 2013 is not a second of 1970). A sub-section left empty is its default.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty_groups(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        groups = {name for name, field in cls.model_fields.items() if _is_group(field.annotation)}
+        return {key: value for key, value in values.items() if value is not None or key not in groups}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_loose_text(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        kinds = {annotation, *get_args(annotation)}
+        if not isinstance(value, str) or str in kinds:
+            return value
+        if bool in kinds and value.strip().lower() not in {"true", "false", "yes", "no"}:
+            raise ValueError("should be true, false, yes or no")
+        if date in kinds and not _ISO_DATE.fullmatch(value.strip()):
+            raise ValueError("should be a date written YYYY-MM-DD")
+        return value
+
+
+def _is_group(annotation: Any) -> bool:
+    return get_origin(annotation) is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel))
+
+
+def _opaque(value: Any) -> Located:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise ValueError("should be a mapping of settings")
+    return value if isinstance(value, Located) else Located(value)
 
 
 def _share(value: object) -> object:
@@ -57,8 +101,11 @@ Share = Annotated[FiniteFloat, BeforeValidator(_share), Field(ge=0, le=1)]
 
 Ticker = Annotated[str, AfterValidator(_symbol)]
 Name = Annotated[str, AfterValidator(_name)]
-Opaque = dict[str, Any]
-FeatureItem = str | dict[str, dict[str, Any]]
+Opaque = Annotated[dict[str, Any], PlainValidator(_opaque), WithJsonSchema({"type": "object"})]
+"""A plug-in's own settings: text as written, each with its origin (``config.section.Located``). The plug-in parses it
+with ``config.section.parse_section``."""
+
+FeatureItem = str | dict[str, Opaque]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday"]
 
 
@@ -215,7 +262,7 @@ class Costs(Section):
     commission_bps: NonNegativeFloat = 0.0
     """Basis points of the traded value."""
     spread_bps: NonNegativeFloat = 10.0
-    """Full bid-ask spread in basis points of the price; half is paid on each fill."""
+    """Full bid-ask spread in basis points of the price; half is paid on each fill outside auctions."""
     impact_bps: NonNegativeFloat = 10.0
     """Slippage in basis points when the whole volume cap is used; falls with the square of the share used."""
     max_volume_share: Share = 0.10

@@ -1,0 +1,259 @@
+"""What every command module uses: the common options, the run, and the outcome that is shown.
+
+A command module holds one decorated function with the name of its file. It parses, calls one job, and says what to
+show; it prints nothing and catches nothing::
+
+    from aitrader.cli.options import DryRun, EndDate, Outcome, Run, command
+    from aitrader.cli.render import table
+
+    @command
+    def train(run: Run, end: EndDate = None, dry_run: DryRun = False) -> Outcome:
+        \"\"\"Train the models on the lake's features and keep those that pass their folds.
+
+        The first line is the short help; more paragraphs are shown by ``aitrader train --help``.
+        \"\"\"
+        from aitrader.jobs.train import train as job  # heavy imports stay inside
+
+        report = job(run.config, run.root, end=end, clock=run.clock, progress=run.progress)
+        rows = [(model.name, model.rank_ic) for model in report.models]
+        return Outcome(result=report, tables=[table("Models", ("model", "rank IC"), rows)], warnings=report.warnings)
+
+Its line in ``cli.app.COMMANDS``: ``"train": ("aitrader.cli.train", "Train the models ...")``. A group is a module
+with a table of its own: ``COMMANDS = {"ls": ("aitrader.cli.lake:ls", "List what the lake holds.")}``; its functions
+stand in the same module. The job raises from ``aitrader.errors``; the frame turns that into two lines and the exit
+code. A result that is no error but fails (a gate, a validation) returns ``Outcome(..., status="failed", exit_code=3)``.
+"""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from aitrader.domain.clock import Clock, wall_clock
+from aitrader.envelope import Status
+from aitrader.errors import UsageError
+
+if TYPE_CHECKING:
+    from aitrader.cli.frame import Frame
+    from aitrader.config.load import Loaded
+    from aitrader.config.schema import Config
+    from aitrader.jobs.progress import Progress
+
+
+def day(text: str) -> date:
+    """Return ``text`` as a date; use it as ``typer.Option(parser=day)``."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date written YYYY-MM-DD.") from None
+
+
+def instant(text: str) -> datetime:
+    """Return ``text`` as a time with an offset, such as 2013-08-07T18:00-04:00."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a time written 2013-08-07T18:00-04:00.") from None
+    if moment.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} has no offset; write it like 2013-08-07T18:00-04:00.")
+    return moment
+
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
+StartDate = Annotated[
+    date | None, typer.Option("--start", parser=day, metavar="DATE", help="First session, YYYY-MM-DD.")
+]
+EndDate = Annotated[date | None, typer.Option("--end", parser=day, metavar="DATE", help="Last session, YYYY-MM-DD.")]
+Symbols = Annotated[
+    list[str] | None, typer.Option("--symbols", help="Only these symbols: --symbols AAPL,MSFT, repeatable.")
+]
+
+
+def listed(texts: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return repeated and comma-separated texts as one tuple; None when the option was not given."""
+    if not texts:
+        return None
+    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command answers: ``result`` (a frozen dataclass) for ``--json``, ``tables`` (of rich) for people.
+
+    ``exit_code`` other than 0 is for results that fail without an error, such as a gate that did not pass.
+    """
+
+    result: Any
+    tables: Sequence[Any] = ()
+    warnings: Sequence[str] = ()
+    status: Status = "done"
+    exit_code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """The options of every command, as given before and after its name."""
+
+    config: Path | None = None
+    profile: str | None = None
+    sets: tuple[str, ...] = ()
+    root: Path | None = None
+    book: str | None = None
+    env_file: Path | None = None
+    as_json: bool = False
+    verbose: int = 0
+    debug: bool = False
+    now: datetime | None = None
+
+
+class Run:
+    """One run of one command. Settings are read when they are first asked for.
+
+    ``clock`` is the machine's clock, for what is recorded; ``now`` is the replay clock of ``--now``: None, or the time
+    at which a job has to pretend to stand. A job that needs the present takes ``now or clock()``.
+    """
+
+    def __init__(self, command: str, common: Common, frame: "Frame") -> None:
+        self.command = command
+        self.common = common
+        self.run_id = frame.run_id
+        self.json = common.as_json
+        self.now = common.now
+        self.clock: Clock = wall_clock
+        self.env: Mapping[str, str] = os.environ
+        self._frame = frame
+
+    @cached_property
+    def root(self) -> Path:
+        """The root folder; a ``ConfigError`` where there is none."""
+        from aitrader.config.root import find_root
+
+        return find_root(self.common.root, self.env, Path.cwd())
+
+    @cached_property
+    def loaded(self) -> "Loaded":
+        """The settings with their origins and secrets; a ``ConfigError`` where they are wrong."""
+        return self.load_with(profile=self.common.profile)
+
+    def load_with(self, *, profile: str | None, config_path: Path | None = None) -> "Loaded":
+        """Return the settings under another profile or file, with the other options of this run."""
+        from aitrader.config.load import load
+
+        book = (f"book={self.common.book}",) if self.common.book else ()
+        return load(
+            self.root,
+            env=self.env,
+            config_path=config_path or self.common.config,
+            profile=profile,
+            sets=(*self.common.sets, *book),
+            env_file=self.common.env_file,
+        )
+
+    @property
+    def config(self) -> "Config":
+        """The settings."""
+        return self.loaded.config
+
+    @property
+    def book(self) -> str:
+        """The name of the book: ``--book``, else the configured one."""
+        return self.config.book
+
+    @property
+    def lake_path(self) -> Path:
+        """The lake's folder."""
+        return self.root / "data_lake"
+
+    def progress(self, progress: "Progress") -> None:
+        """Show how far the job has come. This is the safe point: after a signal it raises ``Stopped``."""
+        self._frame.progress(progress)
+
+
+_COMMON: Final[Mapping[str, Any]] = {
+    "config": Annotated[
+        Path | None, typer.Option("--config", metavar="PATH", help="Settings: a file or folder instead of ROOT/config.")
+    ],
+    "profile": Annotated[
+        str | None, typer.Option("--profile", metavar="NAME", help="Settings of config/profiles/NAME.yaml on top.")
+    ],
+    "sets": Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting: section.key=value; repeatable.")
+    ],
+    "root": Annotated[Path | None, typer.Option("--root", metavar="DIR", help="The root folder (or AITRADER_ROOT).")],
+    "book": Annotated[str | None, typer.Option("--book", metavar="NAME", help="The book (account) to work on.")],
+    "env_file": Annotated[
+        Path | None, typer.Option("--env-file", metavar="FILE", help="Credentials from a 0600 file, such as .env.")
+    ],
+    "as_json": Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")],
+    "verbose": Annotated[
+        int, typer.Option("-v", "--verbose", count=True, show_default=False, help="Show log lines on stderr.")
+    ],
+    "debug": Annotated[bool, typer.Option("--debug", help="Show tracebacks and every log line.")],
+    "now": Annotated[
+        datetime | None,
+        typer.Option("--now", parser=instant, metavar="TIME", help="Replay: pretend it is TIME (with offset)."),
+    ],
+}
+_FALSY: Final[Mapping[str, Any]] = {"as_json": False, "verbose": 0, "debug": False}
+_PANEL: Final = "Common options"
+
+
+def common_parameters() -> list[inspect.Parameter]:
+    """Return the common options as parameters of a Typer function."""
+    for annotation in _COMMON.values():
+        annotation.__metadata__[0].rich_help_panel = _PANEL
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_FALSY.get(name), annotation=annotation)
+        for name, annotation in _COMMON.items()
+    ]
+
+
+def common_of(context: typer.Context) -> Common:
+    """Return the common options given at this command and at every group before it; the nearest one wins."""
+    given: dict[str, Any] = {}
+    sets: list[str] = []
+    verbose = 0
+    current: Any = context
+    while current is not None:
+        values = {name: current.params.get(name) for name in _COMMON}
+        sets = [*(values.pop("sets") or ()), *sets]
+        verbose += values.pop("verbose") or 0
+        given = {name: given.get(name) or value for name, value in values.items()}
+        current = current.parent
+    given.update({name: bool(given[name]) for name in ("as_json", "debug")})
+    return Common(**given, sets=tuple(sets), verbose=verbose)
+
+
+def command(function: Callable[..., Outcome]) -> Callable[..., int]:
+    """Make a function of (run, its own options) into a command with the common options; see the module's text."""
+    own = list(inspect.signature(function).parameters.values())[1:]
+
+    def run_command(context: typer.Context, **values: Any) -> int:
+        frame: Frame = context.obj
+        run = Run(context.command_path.partition(" ")[2], common_of(context), frame)
+        arguments = {parameter.name: values[parameter.name] for parameter in own}
+        return frame.execute(run, lambda: function(run, **arguments))
+
+    parameters = [
+        inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
+        *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own),
+        *common_parameters(),
+    ]
+    run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run_command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    run_command.__name__ = function.__name__
+    run_command.__doc__ = function.__doc__
+    run_command.__module__ = function.__module__
+    return run_command
+
+
+def require(*, present: bool, message: str, fix: str) -> None:
+    """Raise a ``UsageError`` unless ``present``: for options that need one another."""
+    if not present:
+        raise UsageError(message, fix=fix)

@@ -1,0 +1,137 @@
+"""What people look at: tables on stdout; progress, warnings and errors on stderr. rich is imported when it is used."""
+
+import math
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from aitrader.jobs.progress import Progress
+
+WIDTH: Final = 160
+"""Columns where there is no terminal to ask, as in cron and pipes."""
+
+QUIET_SECONDS: Final = 5.0
+"""Least time between two progress lines where there is no terminal."""
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str = "") -> "Table":
+    """Return a table. Numbers stand right; None and NaN are shown as ``-``; a rich ``Text`` keeps its colour."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    filled = [tuple(row) for row in rows]
+    made = Table(title=title or None, caption=caption or None, box=SIMPLE_HEAD, title_justify="left")
+    for position, name in enumerate(columns):
+        numbers = any(isinstance(row[position], int | float) and not isinstance(row[position], bool) for row in filled)
+        made.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in filled:
+        made.add_row(*(_cell(value) for value in row))
+    return made
+
+
+def colored(text: str, style: str) -> "Text":
+    """Return ``text`` in a rich style such as ``red`` or ``bold green``; brackets in it are no markup."""
+    from rich.text import Text
+
+    return Text(text, style=style)
+
+
+def _cell(value: Any) -> "Text":
+    from rich.text import Text
+
+    if isinstance(value, Text):
+        return value
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return Text("-", style="dim")
+    if isinstance(value, bool):
+        return Text("yes" if value else "no")
+    if isinstance(value, float):
+        return Text(f"{value:,.4g}")
+    return Text(f"{value:,}" if isinstance(value, int) else str(value))
+
+
+def console(stream: TextIO) -> "Console":
+    """Return a rich console on ``stream``: as wide as the terminal, or ``WIDTH`` columns without one."""
+    from rich.console import Console
+
+    return Console(file=stream, width=None if _is_terminal(stream) else WIDTH, highlight=False, markup=False)
+
+
+def show(renderables: Iterable[Any], stream: TextIO) -> None:
+    """Print tables and texts on ``stream``."""
+    shown = console(stream)
+    for item in renderables:
+        shown.print(item)
+
+
+def say(line: str) -> None:
+    """Write one line to stderr; where stderr is closed or full there is nobody to tell."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        return
+
+
+class ProgressView:
+    """Shows how far a job has come: a bar on a terminal, else a line now and then. Always on stderr."""
+
+    def __init__(self) -> None:
+        self._bars: Any = None
+        self._tasks: dict[str, Any] = {}
+        self._last = -math.inf
+        self._shown: tuple[str, int] = ("", -1)
+
+    def __call__(self, progress: "Progress") -> None:
+        """Show ``progress``."""
+        if _is_terminal(sys.stderr):
+            self._draw(progress)
+        else:
+            self._write(progress)
+
+    def close(self) -> None:
+        """Remove the bars, so that what follows starts on a clean line."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+    def _draw(self, progress: "Progress") -> None:
+        if self._bars is None:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[detail]}", style="dim", markup=False),
+            )
+            self._bars = Progress(*columns, console=console(sys.stderr), transient=True)
+            self._bars.start()
+        if progress.step not in self._tasks:
+            self._tasks[progress.step] = self._bars.add_task(progress.step, detail="")
+        task = self._tasks[progress.step]
+        self._bars.update(task, completed=progress.done, total=progress.total, detail=progress.detail)
+
+    def _write(self, progress: "Progress") -> None:
+        now = time.monotonic()
+        began = progress.step != self._shown[0]
+        ended = progress.done >= progress.total and self._shown != (progress.step, progress.done)
+        if not began and not ended and now - self._last < QUIET_SECONDS:
+            return
+        self._last, self._shown = now, (progress.step, progress.done)
+        say(f"{progress.step}: {progress.done}/{progress.total} {progress.detail}".rstrip())
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
