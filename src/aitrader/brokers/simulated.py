@@ -301,7 +301,7 @@ class SimulatedBroker:
         per_share = price + Decimal(repr(self._costs.commission_per_share))
         per_share += price * Decimal(repr(self._costs.commission_bps)) / 10_000
         whole = ((cash - Decimal("0.01")) / per_share).to_integral_value("ROUND_DOWN")
-        return max(whole, Decimal(0))
+        return min(max(whole, Decimal(0)), quantity)
 
     def _book_fill(self, sent: _Sent, quantity: Decimal, price: Decimal, at: datetime) -> None:
         if not quantity:
@@ -310,10 +310,11 @@ class SimulatedBroker:
         fee = commission(quantity, price, self._costs)
         name = f"{self._number}-F{len(self._fills) + 1:06d}"
         fill = Fill(name, order.client_id, order.symbol, order.side, quantity, price, fee, at)
+        if order.symbol not in self._book.positions:
+            self._marks[order.symbol] = price
         self._book = self._book.after_fill(fill)
         self._fills.append(fill)
         self._fill_numbers[name] = len(self._fills)
-        self._marks.setdefault(order.symbol, price)
         sent.filled += quantity
         done = sent.filled == order.quantity
         sent.status = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED

@@ -86,14 +86,16 @@ class ApprovedOrder:
         """
         try:
             quantity = Decimal(body["qty"])
-            limit = Decimal(body["limit_price"]) if "limit_price" in body else None
+            limit = Decimal(body["limit_price"]) if "limit_price" in body else self.bounds.low
         except (KeyError, InvalidOperation):
+            return False
+        if not (quantity.is_finite() and limit.is_finite()):
             return False
         named = (body.get("client_order_id"), body.get("symbol"), body.get("side"))
         return (
             named == (self.order.client_id, self.order.symbol, self.order.side.value)
             and 0 < quantity <= self.bounds.quantity
-            and (limit is None or self.bounds.low <= limit <= self.bounds.high)
+            and self.bounds.low <= limit <= self.bounds.high
         )
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from aitrader.domain.orders import Entry, Order, Side, client_order_id
 from aitrader.domain.positions import Book
 from aitrader.domain.symbols import Symbol
 from aitrader.portfolio.sizing import Terms
 from aitrader.quant.costs import cost_rate
+
+_MILLIONTH: Final = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ def trade_list(
 def after_splits(orders: Iterable[Order], ratios: Mapping[Symbol, Decimal]) -> tuple[Order, ...]:
     """Return ``orders`` planned before a split as they read after it: shares times ratio, price by ratio.
 
-    ``ratios`` are new shares per old one. Shares that are not whole afterwards are cut to whole ones, unless
-    the order reduces a position; an order of which nothing is left is dropped.
+    ``ratios`` are new shares per old one. Whole shares stay whole (rounded towards zero), except in an order
+    that reduces its position and may have to take a fraction with it; an order of which nothing is left is dropped.
     """
     return tuple(order for old in orders if (order := _after_split(old, ratios.get(old.symbol))).quantity)
 
@@ -78,10 +80,11 @@ def after_splits(orders: Iterable[Order], ratios: Mapping[Symbol, Decimal]) -> t
 def _after_split(order: Order, ratio: Decimal | None) -> Order:
     if ratio is None:
         return order
-    quantity = (order.quantity * ratio).quantize(Decimal("0.000001"))
+    quantity = (order.quantity * ratio).quantize(_MILLIONTH)
     whole = quantity.to_integral_value("ROUND_DOWN")
-    keep = quantity if order.reducing and whole != quantity else whole
-    return replace(order, quantity=keep, planned_price=(order.planned_price / ratio).quantize(Decimal("0.000001")))
+    odd = order.reducing or order.quantity != order.quantity.to_integral_value()
+    keep = quantity if odd and whole != quantity else whole
+    return replace(order, quantity=keep, planned_price=(order.planned_price / ratio).quantize(_MILLIONTH))
 
 
 def _trades(symbol: Symbol, target: Decimal | None, held: Decimal, price: Decimal, terms: Terms) -> Iterator[_Trade]:
