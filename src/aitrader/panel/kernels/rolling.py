@@ -95,7 +95,8 @@ def _windows(values: Array, bars: int) -> Array:
 
 
 def _quantile(inputs: Sequence[Array], params: tuple[Any, ...]) -> Array:
-    values, (bars, least, share) = inputs[0], params
+    values, (wanted, least, share) = inputs[0], params
+    bars = min(wanted, max(1, values.shape[1]))  # a window cannot hold more than there is
     windows = _windows(values, bars)
     out = np.empty_like(values)
     step = max(1, CELLS // (bars * max(1, values.shape[0])))
