@@ -35,13 +35,15 @@ class Fetched:
 
     ``bars`` (``BARS``) is sorted by symbol and session and not yet admitted: it may hold dirt. A symbol that the
     source does not know is in neither ``bars`` nor ``failed``; ``failed`` names those whose bars exist as far
-    as anybody knows but could not be had, with the reason. ``series`` covers every symbol in ``bars``.
+    as anybody knows but could not be had, with the reason. ``series`` covers every symbol in ``bars``;
+    ``rejected`` (``REJECTED``) are rows that are no bars.
     """
 
     bars: pl.DataFrame
     series: Mapping[Symbol, SeriesInfo]
     actions: pl.DataFrame = field(default_factory=ACTIONS.to_frame)
     failed: Mapping[Symbol, str] = field(default_factory=dict)
+    rejected: pl.DataFrame = field(default_factory=REJECTED.to_frame)
     notices: tuple[str, ...] = ()
 
 
