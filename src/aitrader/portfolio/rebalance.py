@@ -105,7 +105,7 @@ def _paid_for(
     wanted = sum((trade.value for trade in buys), Decimal(0))
     free = cash + sum((trade.value for trade in sells), Decimal(0)) - terms.equity * Decimal(repr(terms.cash_reserve))
     left = free - sum((_most_cost(trade, terms) for trade in (*sells, *buys)), Decimal(0))
-    if wanted <= left:
+    if not buys or wanted <= left:
         return buys, ()
     share = max(left, Decimal(0)) / wanted
     smaller = [trade._replace(signed=terms.lots(trade.symbol, trade.signed * share)) for trade in buys]
