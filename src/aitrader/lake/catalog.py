@@ -28,7 +28,7 @@ CREATE TABLE commits (
   version INTEGER PRIMARY KEY, recorded_at TEXT NOT NULL, dataset TEXT NOT NULL, digest TEXT NOT NULL);
 CREATE TABLE files (
   path TEXT PRIMARY KEY, dataset TEXT NOT NULL, schema_id TEXT NOT NULL, source TEXT NOT NULL,
-  rows INTEGER NOT NULL, first TEXT, last TEXT, known_first TEXT, known_last TEXT, revises INTEGER NOT NULL,
+  rows INTEGER NOT NULL, first TEXT, last TEXT, known_last TEXT, repeats INTEGER NOT NULL,
   content TEXT NOT NULL, sha256 TEXT NOT NULL, footer TEXT NOT NULL, size INTEGER NOT NULL,
   mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, version INTEGER NOT NULL REFERENCES commits (version));
 CREATE TABLE series (
@@ -45,7 +45,10 @@ _FIX_LOST: Final = "Restore catalog.sqlite from a copy, or move the lake aside a
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One committed file. Days and times are ISO text; ``revises`` says that its keys may stand elsewhere too."""
+    """One committed file. Days and times are ISO text.
+
+    ``repeats`` says that one of its keys stands twice: in it, or in an older file too.
+    """
 
     path: str
     dataset: str
@@ -54,9 +57,8 @@ class FileRow:
     rows: int
     first: str | None
     last: str | None
-    known_first: str | None
     known_last: str | None
-    revises: int
+    repeats: int
     content: str
     sha256: str
     footer: str

@@ -11,6 +11,9 @@ from aitrader.errors import UsageError
 
 QUARANTINE: Final = "quarantine/"
 
+FOLDERS: Final = ("bars", "actions", "features", "predictions", "quarantine")
+"""The folders of a lake that hold committed files, and nothing else."""
+
 QUARANTINED: Final = pl.Schema({**BARS, "reason": pl.String()})
 """A row that was not admitted, as it came, and why. Anything but ``reason`` may be null."""
 
@@ -23,7 +26,7 @@ class DatasetSchema:
 
     ``key`` names what a row is about: a later row with the same key and other values is a revision.
     ``day`` is the column that ranges speak of, ``known`` says whether rows carry ``known_at``,
-    ``yearly`` whether files are cut by the year of ``day``.
+    ``yearly`` whether files are cut by the year of ``day``, ``strict`` whether key and ``known_at`` are never null.
     """
 
     id: str
@@ -32,6 +35,7 @@ class DatasetSchema:
     day: str
     known: bool
     yearly: bool
+    strict: bool = True
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -63,8 +67,10 @@ _QUARANTINE: Final = DatasetSchema(
     "session",
     known=True,
     yearly=False,
+    strict=False,
 )
-FEATURES_ID: Final = "features/1"
+FEATURES: Final = "features/1"
+"""Schema of feature files: ``symbol``, ``session``, then float32 columns named like the features."""
 
 
 def check_name(dataset: str) -> str:

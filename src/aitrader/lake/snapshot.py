@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from aitrader.domain.frames import BARS, INSTANT
+from aitrader.domain.frames import INSTANT
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import ConfigError, LakeError
@@ -42,8 +42,7 @@ class DatasetInfo:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFeature:
+class StoredFeature(NamedTuple):
     """One feature of the lake: values per symbol (rows) and session (columns), float32, NaN = missing."""
 
     symbols: tuple[Symbol, ...]
@@ -160,29 +159,39 @@ class Snapshot:
                 by_path.setdefault(rows[key].path, []).append(rows[key])
         return {key: feature for path, group in by_path.items() for key, feature in self._matrices(path, group).items()}
 
-    def feature_frame(self, names: Sequence[str] | None = None, timeframe: str = "1d") -> pl.DataFrame:
-        """Return stored features as rows: ``symbol``, ``session``, one float32 column per name, null = missing.
+    def feature_frame(self, keys: Sequence[str] | None = None, timeframe: str = "1d") -> pl.DataFrame:
+        """Return stored features as rows, fresh or not: ``symbol``, ``session``, one float32 column per display name.
 
-        Fresh or not; the newest of each name. ``names`` that are not stored raise ``LakeError``.
+        Sorted by symbol and session; null = missing. Without ``keys`` the newest of each name.
+
+        Raises
+        ------
+        LakeError
+            No features are stored, or not all of ``keys``.
         """
-        newest_of = {row.name: row for row in self._features(timeframe).values()}
-        missing = sorted(set(names or ()) - set(newest_of))
-        if missing or not newest_of:
-            raise LakeError(
-                f"The lake holds no features/{timeframe} named {', '.join(missing)}."
-                if missing
-                else f"The lake holds no features/{timeframe}.",
-                fix="Run `aitrader calculate-features`.",
-            )
+        stored = self._features(timeframe)
+        by_age = sorted(stored.values(), key=lambda row: row.version)
+        rows = (
+            list({row.name: row for row in by_age}.values())
+            if keys is None
+            else [stored[key] for key in keys if key in stored]
+        )
+        if not rows or (keys is not None and len(rows) < len(keys)):
+            lacking = f"{len(keys or ()) - len(rows)} of the wanted features" if rows else f"features/{timeframe}"
+            raise LakeError(f"The lake does not hold {lacking}.", fix="Run `aitrader calculate-features`.")
+        on = ["symbol", "session"]
         frame: pl.DataFrame | None = None
-        wanted = [newest_of[name] for name in (names if names is not None else sorted(newest_of))]
-        for path in dict.fromkeys(row.path for row in wanted):
-            columns = [row.name for row in wanted if row.path == path]
-            part = self._open(path, ["symbol", "session", *columns])
-            frame = part if frame is None else frame.join(part, on=["symbol", "session"], how="full", coalesce=True)
+        for path in dict.fromkeys(row.path for row in rows):
+            part = self._open(path, [*on, *(row.name for row in rows if row.path == path)])
+            frame = part if frame is None else frame.join(part, on=on, how="full", coalesce=True)
         assert frame is not None
-        ordered = frame.select("symbol", "session", *(row.name for row in wanted)).sort("symbol", "session")
+        ordered = frame.select(*on, *sorted(row.name for row in rows)).sort(on)
         return ordered.with_columns(pl.selectors.float().fill_nan(None))
+
+    def stale_features(self, timeframe: str = "1d") -> tuple[str, ...]:
+        """Return the names of stored features that were computed from other bars, actions or series than these."""
+        fresh = self.inputs(timeframe)
+        return tuple(sorted(row.name for row in self._features(timeframe).values() if row.inputs != fresh))
 
     def paths(self) -> tuple[str, ...]:
         """Return every file of this view, relative to the lake."""
@@ -217,8 +226,8 @@ class Snapshot:
                 rows = rows.filter(pl.col("known_at") <= self._now)
             recorded = pl.lit(self._state.commits[file.version - 1].recorded_at, INSTANT).alias("recorded_at")
             parts.append(rows.with_columns(recorded, pl.lit(file.version, pl.Int64()).alias("_version")))
-        revised = any(file.revises for file in files)
-        return newest(pl.concat(parts), schema, revised=revised).drop("_version")
+        repeats = any(file.repeats for file in files)
+        return newest(pl.concat(parts), schema, repeats=repeats).drop("_version")
 
     def _open(self, path: str, columns: Sequence[str] | None = None, file: FileRow | None = None) -> pl.DataFrame:
         row = file or next(row for row in self._state.files if row.path == path)
@@ -276,8 +285,3 @@ class Snapshot:
 
 def _of(stored: str, wanted: str) -> bool:
     return stored == wanted or stored.startswith(f"{wanted}:")
-
-
-def empty_bars() -> pl.DataFrame:
-    """Return no bars in the shape of ``Snapshot.bars``."""
-    return pl.DataFrame(schema={**BARS, "recorded_at": INSTANT})

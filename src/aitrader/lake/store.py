@@ -4,8 +4,8 @@ import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,20 +17,26 @@ from numpy.typing import NDArray
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.domain.series import SeriesInfo
 from aitrader.errors import LakeError, LockHeldError
-from aitrader.lake.catalog import NAME, Catalog, FeatureRow, FileRow, SeriesRow, State, series_row
-from aitrader.lake.content import Content, content_of, content_of_matrix
-from aitrader.lake.files import Stamp, read_parquet, write_parquet
-from aitrader.lake.revisions import ordered, unseen
-from aitrader.lake.schemas import FEATURES_ID, QUARANTINE, DatasetSchema, check_name, schema_of
+from aitrader.lake.catalog import NAME, Catalog, FeatureRow, FileRow, SeriesRow, State
+from aitrader.lake.content import content_of, content_of_matrix
+from aitrader.lake.epochs import adjusted_symbols, changed_series, refuse_splice, refuse_unknown
+from aitrader.lake.files import read_parquet, write_parquet
+from aitrader.lake.parts import file_name, file_row, folders, index, is_stored
+from aitrader.lake.revisions import News, news, ordered
+from aitrader.lake.schemas import FOLDERS, QUARANTINE, check_name, schema_of
 from aitrader.lake.snapshot import Snapshot
 
-FOLDERS: Final = ("bars", "actions", "features", "predictions", "quarantine")
+__all__ = ["Commit", "Lake", "Snapshot"]
+
 _LOCKS: Final = ".locks"
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What an append did: ``rows`` added (0: everything was there already) in ``files``, relative to the lake."""
+    """What an append did: ``rows`` added (0: everything was there already) in ``files``, relative to the lake.
+
+    ``recorded_at`` is None where nothing was new and ``version`` is the lake's as it stood.
+    """
 
     version: int
     dataset: str
@@ -58,18 +64,14 @@ class Lake:
             There is no lake and ``create`` is false, or its catalog is lost, damaged or of another version.
         """
         catalog = path / NAME
-        if not catalog.exists():
-            _refuse_lost_catalog(path)
-            if not create:
-                raise LakeError(
-                    f"There is no lake in {path}.", fix="Run `aitrader backfill`, or choose another --root."
-                )
-            try:
+        try:
+            if not catalog.exists():
+                _refuse_lost_catalog(path)
+                if not create:
+                    raise LakeError(f"There is no lake in {path}.", fix="Run `aitrader backfill`, or check --root.")
                 path.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise LakeError(
-                    f"{path} could not be made: {error}.", fix="Check the path and its permissions."
-                ) from error
+        except OSError as error:
+            raise LakeError(f"{path} cannot be used: {error}.", fix="Check the path and its permissions.") from error
         return cls(path, Catalog(catalog, create=create), clock)
 
     def __enter__(self) -> Self:
@@ -96,7 +98,7 @@ class Lake:
         if check_name(dataset) in self._held:
             yield
             return
-        descriptor = self._lock(dataset)
+        descriptor = _lock(self.root, dataset)
         self._held.add(dataset)
         try:
             yield
@@ -117,27 +119,33 @@ class Lake:
         """Add the rows of ``frame`` that say something new, with what is known about their ``series``, in one commit.
 
         Rows equal to stored ones are dropped; a changed row is kept as a revision; nothing is ever removed.
-        Bars and actions must carry ``source`` in their column of that name.
+        Bars and actions carry ``source`` in their column of that name; each symbol of bars needs a series.
 
         Raises
         ------
         LakeError
-            The disk failed, a stored file is damaged, or a series changed between raw and adjusted prices.
+            The disk failed, a stored file is damaged, a series changed between raw and adjusted prices, or an
+            adjusted series was adjusted again and does not come whole.
         LockHeldError
             Another process writes the dataset now.
         ValueError
             Columns are missing, two rows contradict each other, or the rows are of another source.
         """
         schema = schema_of(dataset)
+        named = series or {}
         with self.writer(dataset):
             state = self._catalog.state()
             rows = ordered(frame, schema)
-            if "source" in schema.columns and not dataset.startswith(QUARANTINE):
+            if "source" in schema.columns and schema.strict:
                 _check_source(rows, source)
-            notes = _new_series(state, series or {})
-            files = self._write_new(state, dataset, rows, source=source)
-            notes = notes if files else [row for row in notes if not _only_date_moved(row, state)]
-            return self._commit(dataset, state, files=files, series=notes)
+            if dataset.startswith("bars/"):
+                refuse_unknown(state, rows, named, source)
+            parts = self._news(state, dataset, rows, source)
+            changed = changed_series(state, named, rows=bool(parts))
+            if dataset.startswith("bars/"):
+                self._refuse_splice(state, rows, parts, adjusted_symbols(state, named, source))
+            files = [self._write(state, dataset, folder, part, source) for folder, part in parts.items()]
+            return self._commit(dataset, state, files=files, series=changed)
 
     def quarantine(self, dataset: str, frame: pl.DataFrame, *, source: str) -> Commit:
         """Keep rows that were not admitted to ``dataset``, as they came, with their ``reason``."""
@@ -158,22 +166,21 @@ class Lake:
         What is stored already with the same inputs and values is not written again.
         """
         dataset = check_name(f"features/{timeframe}")
-        names = [name for name, _ in values.values()]
-        if len(set(names)) != len(names):
+        if len({name for name, _ in values.values()}) != len(values):
             raise ValueError("two features of one group share a display name")
-        index = _index(sessions, symbols)
+        rows = index(sessions, symbols)
         columns = {name: np.ascontiguousarray(matrix, np.float32).reshape(-1) for name, matrix in values.values()}
-        content = content_of_matrix(index, columns.items())
+        content = content_of_matrix(rows, columns.items())
         with self.writer(dataset):
             state = self._catalog.state()
-            if not values or _is_stored(state, dataset, set(values), inputs=inputs, content=str(content)):
+            if is_stored(state, dataset, tuple(values), inputs=inputs, content=content):
                 return self._commit(dataset, state)
-            frame = index.with_columns(pl.Series(name, column) for name, column in columns.items())
-            path = f"{dataset}/{_file_name(state, content)}"
+            frame = rows.with_columns(pl.Series(name, column) for name, column in columns.items())
+            path = f"{dataset}/{file_name(state, content)}"
             stamp = write_parquet(self.root / path, frame, texts=("symbol",), keys=("symbol", "session"))
-            file = _file_row(path, (dataset, FEATURES_ID, "features"), index, content, stamp)
-            rows = [FeatureRow(dataset, key, name, path, inputs) for key, (name, _) in values.items()]
-            return self._commit(dataset, state, files=[file], features=rows)
+            file = file_row(path, rows, stamp, content, (dataset, "features"))
+            features = [FeatureRow(dataset, key, name, path, inputs) for key, (name, _) in values.items()]
+            return self._commit(dataset, state, files=[file], features=features)
 
     def _commit(
         self,
@@ -190,50 +197,52 @@ class Lake:
         rows = sum(file.rows for file in files)
         return Commit(row.version, dataset, rows, tuple(file.path for file in files), row.recorded_at)
 
-    def _write_new(self, state: State, dataset: str, rows: pl.DataFrame, *, source: str) -> list[FileRow]:
+    def _news(self, state: State, dataset: str, rows: pl.DataFrame, source: str) -> dict[str, News]:
+        """Return what is new in ``rows``, by the folder that it belongs to."""
         schema = schema_of(dataset)
-        if not schema.yearly:
-            return self._write_part(state, dataset, rows, source=source, folder=dataset)
-        years = rows.with_columns(pl.col(schema.day).dt.year().alias("_year"))
-        parts = years.partition_by("_year", as_dict=True, include_key=False)
-        return [
-            file
-            for (year,), part in sorted(parts.items())
-            for file in self._write_part(state, dataset, part, source=source, folder=f"{dataset}/year={year}")
-        ]
+        found = {}
+        for folder, part in folders(dataset, rows, schema):
+            here = [file for file in state.files if file.path.rpartition("/")[0] == folder and file.dataset == dataset]
+            # Rows of another source have other keys, so that their files cannot matter.
+            own = [file for file in here if "source" not in schema.key or file.source == source]
+            stored = [read_parquet(self.root / file.path, file.stamp) for file in own]
+            new = news(part, pl.concat([part.clear(), *stored]), schema)
+            if not new.rows.is_empty():
+                found[folder] = new
+        return found
 
-    def _write_part(self, state: State, dataset: str, rows: pl.DataFrame, *, source: str, folder: str) -> list[FileRow]:
+    def _refuse_splice(self, state: State, rows: pl.DataFrame, parts: Mapping[str, News], adjusted: set[str]) -> None:
+        revised = {symbol for part in parts.values() for symbol in part.revisions["symbol"].unique()}
+        touched = sorted(revised & adjusted)
+        if touched:
+            stored = Snapshot(self.root, state).bars(symbols=touched, source=rows["source"][0])
+            refuse_splice(rows.filter(pl.col("symbol").is_in(touched)), stored)
+
+    def _write(self, state: State, dataset: str, folder: str, part: News, source: str) -> FileRow:
         schema = schema_of(dataset)
-        here = [file for file in state.files if file.dataset == dataset and file.path.rpartition("/")[0] == folder]
-        if "source" in schema.key:
-            here = [file for file in here if file.source == source]
-        stored = [read_parquet(self.root / file.path, file.stamp) for file in here]
-        fresh, revises = unseen(rows, pl.concat([rows.clear(), *stored]), schema)
-        if fresh.is_empty():
-            return []
-        content = content_of(fresh)
-        path = f"{folder}/{_file_name(state, content)}"
-        stamp = write_parquet(self.root / path, fresh, texts=schema.texts, keys=("symbol", schema.day))
-        return [_file_row(path, (dataset, schema.id, source), fresh, content, stamp, schema=schema, revises=revises)]
+        content = content_of(part.rows)
+        path = f"{folder}/{file_name(state, content)}"
+        stamp = write_parquet(self.root / path, part.rows, texts=schema.texts, keys=("symbol", schema.day))
+        return file_row(path, part.rows, stamp, content, (dataset, source), schema=schema, repeats=part.repeats)
 
-    def _lock(self, dataset: str) -> int:
-        folder = self.root / _LOCKS
-        try:
-            folder.mkdir(exist_ok=True)
-            descriptor = os.open(folder / dataset.replace("/", "%2F"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise LakeError(
-                f"The lake {self.root} cannot be written: {error}.", fix="Check free space and permissions."
-            ) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(descriptor)
-            raise LockHeldError(
-                f"Another aitrader process is writing {dataset} in {self.root}.",
-                fix="Wait until it is done, then run again.",
-            ) from error
-        return descriptor
+
+def _lock(root: Path, dataset: str) -> int:
+    folder = root / _LOCKS
+    try:
+        folder.mkdir(exist_ok=True)
+        descriptor = os.open(folder / dataset.replace("/", "%2F"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise LakeError(f"{root} cannot be written: {error}.", fix="Check free space and permissions.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if not isinstance(error, BlockingIOError):
+            raise LakeError(f"{root} cannot be locked: {error}.", fix="Keep the lake on a local disk.") from error
+        raise LockHeldError(
+            f"Another aitrader process is writing {dataset} in {root}.", fix="Wait until it is done, then run again."
+        ) from error
+    return descriptor
 
 
 def _refuse_lost_catalog(root: Path) -> None:
@@ -245,85 +254,6 @@ def _refuse_lost_catalog(root: Path) -> None:
 
 
 def _check_source(rows: pl.DataFrame, source: str) -> None:
-    others = rows.filter(pl.col("source").ne_missing(pl.lit(source)))
+    others = rows.filter(pl.col("source") != source)
     if others.height:
         raise ValueError(f"{others.height} rows are not of source {source!r} but of {others['source'][0]!r}")
-
-
-def _new_series(state: State, series: Mapping[Any, SeriesInfo]) -> list[SeriesRow]:
-    stored = {(row.source, row.symbol): row for row in state.series}
-    new = []
-    for symbol, info in sorted(series.items()):
-        row, before = series_row(str(symbol), info), stored.get((info.source, str(symbol)))
-        if before is None or replace(before, version=0) != row:
-            new.append(row)
-        if before is not None and before.adjustment != row.adjustment and not before.assumed:
-            raise LakeError(
-                f"{symbol} of {info.source} is stored with {before.adjustment} prices, now come {row.adjustment} ones.",
-                fix="A series never mixes them: use another lake (--root), or state the adjustment it was stored with.",
-            )
-    return new
-
-
-def _only_date_moved(row: SeriesRow, state: State) -> bool:
-    newest = {(stored.source, stored.symbol): stored for stored in state.series}
-    before = newest.get((row.source, row.symbol))
-    return before is not None and replace(before, version=0, as_of=row.as_of) == row
-
-
-def _is_stored(state: State, dataset: str, keys: set[str], *, inputs: str, content: str) -> bool:
-    newest = {row.key: row for row in state.features if row.dataset == dataset}
-    contents = {file.path: file.content for file in state.files}
-    return all(key in newest and newest[key].inputs == inputs and contents[newest[key].path] == content for key in keys)
-
-
-def _index(sessions: NDArray[np.datetime64], symbols: Sequence[str]) -> pl.DataFrame:
-    days = pl.Series("session", sessions.astype("datetime64[D]"), pl.Date())
-    names = pl.Series("symbol", list(symbols), pl.String())
-    return pl.DataFrame(
-        {
-            "symbol": names.gather(np.repeat(np.arange(len(names)), len(days))),
-            "session": pl.concat([days] * len(names)) if len(names) else days.clear(),
-        }
-    )
-
-
-def _file_name(state: State, content: Content) -> str:
-    return f"{state.version + 1:06d}-{content.first & 0xFFFFFFFF:08x}.parquet"
-
-
-def _file_row(
-    path: str,
-    kind: tuple[str, str, str],
-    rows: pl.DataFrame,
-    content: Content,
-    stamp: Stamp,
-    *,
-    schema: DatasetSchema | None = None,
-    revises: bool = False,
-) -> FileRow:
-    days = rows[schema.day if schema else "session"]
-    known = rows["known_at"] if schema is not None and schema.known else pl.Series([], dtype=pl.Datetime("us", "UTC"))
-    dataset, schema_id, source = kind
-    return FileRow(
-        path,
-        dataset,
-        schema_id,
-        source,
-        rows=rows.height,
-        first=_iso(days.min()),
-        last=_iso(days.max()),
-        known_first=_iso(known.min()),
-        known_last=_iso(known.max()),
-        revises=int(revises),
-        content=str(content),
-        sha256=stamp.sha256,
-        footer=stamp.footer,
-        size=stamp.size,
-        mtime_ns=stamp.mtime_ns,
-        inode=stamp.inode,
-    )
-
-
-def _iso(value: object) -> str | None:
-    return value.isoformat() if isinstance(value, date) else None
