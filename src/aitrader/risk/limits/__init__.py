@@ -21,9 +21,9 @@ LIMITS: Final = {
     "max_order_adv_share": "aitrader.risk.limits.order:max_order_adv_share",
     "short": "aitrader.risk.limits.position:short",
     "max_position": "aitrader.risk.limits.position:max_position",
+    "cash_reserve": "aitrader.risk.limits.position:cash_reserve",
     "max_gross": "aitrader.risk.limits.position:max_gross",
     "max_net": "aitrader.risk.limits.position:max_net",
-    "cash_reserve": "aitrader.risk.limits.position:cash_reserve",
 }
 """What an order that adds risk must pass as well. An exit is bounded by the holding itself: a limit that keeps a
 position from being closed, because it grew or its market fell, would add risk. ``risk.price_collar`` is no function
