@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
 from aitrader.config import yaml_text
 from aitrader.config.root import MARKER
 from aitrader.config.schema import Config
 from aitrader.config.secrets import Secrets, refuse_secrets
-from aitrader.config.section import DEFAULT, locate, nearest, origin_of, parse_section
+from aitrader.config.section import DEFAULT, leaves, locate, nearest, origin_of, parse_section
 from aitrader.errors import ConfigError, UsageError
 from aitrader.registry import unknown_name
 
@@ -229,26 +229,7 @@ def _merged(below: Any, above: Any) -> Any:
 
 
 def _dotted_origins(config: Config, origins: Mapping[tuple[str | int, ...], str]) -> dict[str, str]:
-    return {".".join(path): origins.get(path, DEFAULT) for path in value_paths(config)}
-
-
-def value_paths(config: BaseModel) -> Iterable[tuple[str, ...]]:
-    """Return the path of every value: the leaves of all mappings and sections; a list is one value."""
-    return _paths(config, ())
-
-
-def _paths(value: Any, path: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
-    items = (
-        [(name, getattr(value, name)) for name in type(value).model_fields]
-        if isinstance(value, BaseModel)
-        else list(value.items())
-        if isinstance(value, Mapping)
-        else []
-    )
-    if not items and path:
-        yield path
-    for name, item in items:
-        yield from _paths(item, (*path, str(name)))
+    return {".".join(path): origins.get(path, DEFAULT) for path in leaves(config)}
 
 
 def _shown(root: Path, path: Path) -> str:

@@ -28,6 +28,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from aitrader.config.section import Located
 from aitrader.domain.orders import Entry
@@ -94,6 +95,11 @@ def _name(value: str) -> str:
     if not value.replace("_", "").isalnum() or not value.isascii() or len(value) > 12:
         raise ValueError("a name has at most 12 letters, digits and underscores")
     return value
+
+
+def is_share(field: FieldInfo) -> bool:
+    """Say whether a field is written as a share, ``10%`` or ``0.10``."""
+    return any(isinstance(item, BeforeValidator) and item.func is _share for item in field.metadata)
 
 
 Share = Annotated[FiniteFloat, BeforeValidator(_share), Field(ge=0, le=1)]

@@ -44,6 +44,19 @@ def origin_of(origins: Origins, path: Path) -> str:
     return DEFAULT
 
 
+def leaves(section: BaseModel) -> dict[tuple[str, ...], Any]:
+    """Return every value by its path, in JSON's own types: what is no mapping, and mappings that are empty."""
+    return dict(_leaves_of(section.model_dump(mode="json"), ()))
+
+
+def _leaves_of(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, item in value.items():
+            yield from _leaves_of(item, (*path, str(name)))
+    else:
+        yield path, value
+
+
 def locate(tree: Any, origins: Origins, path: Path = ()) -> Any:
     """Return ``tree`` with every mapping in it turned into a ``Located`` one."""
     if isinstance(tree, Mapping):
