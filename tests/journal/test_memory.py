@@ -1,0 +1,36 @@
+"""The journal of a backtest only grows."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from aitrader.domain.events import Latched
+from aitrader.journal.memory import MemoryJournal
+
+EVENT = Latched(datetime(2026, 1, 5, tzinfo=UTC), "HALT", "test")
+
+
+def test_events_come_back_in_the_order_of_their_recording():
+    journal = MemoryJournal()
+    later = Latched(datetime(2020, 1, 1, tzinfo=UTC), "HALT_ENTRIES", "older clock, later row")
+
+    journal.append(EVENT)
+    journal.append(later)
+
+    assert journal.events() == (EVENT, later)
+
+
+def test_what_was_handed_out_does_not_change_the_record():
+    journal = MemoryJournal()
+    journal.append(EVENT)
+
+    before = journal.events()
+    journal.append(EVENT)
+
+    assert len(before) == 1
+
+
+@pytest.mark.parametrize("thing", ["text", None, {"latch": "HALT"}])
+def test_only_events_are_recorded(thing):
+    with pytest.raises(TypeError, match="no event"):
+        MemoryJournal().append(thing)

@@ -1,0 +1,68 @@
+"""Replaying the journal rebuilds the book; queries tell each order's story."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from aitrader.domain.events import (
+    BookValued,
+    DecisionMade,
+    FillBooked,
+    OrderOutcome,
+    OrderRefused,
+    OrderSending,
+)
+from aitrader.domain.orders import Entry, Fill, Order, Side
+from aitrader.domain.positions import Book
+from aitrader.domain.symbols import Symbol
+from aitrader.errors import AitraderError
+from aitrader.journal.memory import MemoryJournal
+from aitrader.journal.queries import decisions, fills, orders, refusals, replay, valuations
+
+AT = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def test_without_events_the_book_is_its_cash():
+    assert replay([], Decimal(5)) == Book(Decimal(5))
+
+
+@pytest.fixture
+def told():
+    """The journal of one order sent, accepted and filled in two parts, and one refused."""
+    journal = MemoryJournal()
+    order = Order("id", Symbol("A"), Side.BUY, Decimal(30), Decimal(12), "top5", "d1", Entry.AFTER_OPEN)
+    journal.append(DecisionMade(AT, "d1", date(2026, 1, 5), 1e5, {"top5": {"A": 0.1}}, {"m": "1"}, (order,)))
+    journal.append(OrderRefused(AT, "d1", "other", "max_gross", "too much"))
+    journal.append(OrderSending(AT, order))
+    journal.append(OrderOutcome(AT, order.client_id, "accepted", "SIM-1"))
+    for number, (quantity, price) in enumerate([(10, 10), (20, 13)]):
+        fill = Fill(f"F{number}", order.client_id, "A", Side.BUY, Decimal(quantity), Decimal(price), Decimal("0.1"), AT)
+        journal.append(FillBooked(AT, fill))
+    journal.append(BookValued(AT, date(2026, 1, 5), 1e5, 9e4, 1e4, 1e4))
+    return journal.events()
+
+
+def test_an_orders_record_tells_answer_fills_and_fees(told):
+    (record,) = orders(told)
+
+    assert (record.outcome, record.detail) == ("accepted", "SIM-1")
+    assert (record.filled, record.average_price, record.fees) == (30, 12, Decimal("0.2"))
+
+
+def test_an_order_without_an_answer_has_none(told):
+    (record,) = orders([event for event in told if isinstance(event, OrderSending)])
+
+    assert (record.outcome, record.filled, record.average_price) == ("", 0, None)
+
+
+def test_each_kind_of_event_can_be_asked_for(told):
+    assert [event.decision for event in decisions(told)] == ["d1"]
+    assert [event.code for event in refusals(told)] == ["max_gross"]
+    assert [fill.quantity for fill in fills(told)] == [10, 20]
+    assert [event.equity for event in valuations(told)] == [1e5]
+
+
+def test_a_fill_of_an_order_that_was_never_sent_is_an_error(told):
+    with pytest.raises(AitraderError, match="never sent"):
+        orders([event for event in told if not isinstance(event, OrderSending)])
