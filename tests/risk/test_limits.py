@@ -96,6 +96,11 @@ def test_valuation_refuses_to_add_to_a_book_of_unknown_value(codes, known):
     assert codes(held={"B": 1}, **known) == ["valuation"]
 
 
+@pytest.mark.parametrize("order", [{"side": BUY}, {"side": SELL}, {"side": SELL, "reducing": True}])
+def test_nothing_is_done_to_a_position_of_unknown_size(codes, order):
+    assert codes(order, held={"A": "NaN"}, equity=Decimal(100_000)) in (["valuation"], ["reducing"])
+
+
 def test_members_refuses_to_buy_others(codes):
     assert codes(members={"B"}) == ["members"]
 

@@ -36,15 +36,15 @@ class RiskContext:
 class Exposure:
     """The book as it will stand once the orders that passed so far are filled at their planned prices.
 
-    ``cash``, ``gross`` and ``net`` in USD; ``measurable`` is False where equity or the price of a held symbol is
-    missing, not finite or not above zero: then nothing is known, and nothing may be added.
+    ``cash``, ``gross`` and ``net`` in USD; ``measurable`` is False where equity, cash, or shares or price of a
+    holding are missing or not finite: then nothing is known, and nothing may be added.
     """
 
     def __init__(self, context: RiskContext) -> None:
         self._held = {symbol: position.quantity for symbol, position in context.book.positions.items()}
         self._seen: set[object] = {parent_of(client_id) for client_id in context.sent}
         values = [quantity * price for quantity, price in _priced(self._held, context.prices)]
-        sound = (is_price(context.prices.get(symbol)) for symbol in self._held)
+        sound = (is_price(context.prices.get(s)) and quantity.is_finite() for s, quantity in self._held.items())
         self.measurable = is_price(context.equity) and context.book.cash.is_finite() and all(sound)
         self.cash = context.book.cash
         self.gross = sum((abs(value) for value in values), Decimal(0))
@@ -57,7 +57,7 @@ class Exposure:
     def reduces(self, order: Order) -> bool:
         """Say whether ``order`` brings its position closer to zero, and not beyond."""
         held = self.held(order.symbol)
-        return held * order.side.sign < 0 and order.quantity <= abs(held)
+        return held.is_finite() and held * order.side.sign < 0 and order.quantity <= abs(held)
 
     def known(self, order: Order) -> bool:
         """Say whether the same symbol, side and decision already has an order, sent or in this list."""
@@ -100,7 +100,7 @@ def parent_of(client_id: str) -> str:
     >>> parent_of("at-main-20260105-top5-AAPL-buy-e-3")
     'at-main-20260105-top5-AAPL-buy-e'
     """
-    return client_id.rpartition("-")[0]
+    return client_id.rpartition("-")[0] or client_id
 
 
 @lru_cache(maxsize=256)
@@ -112,5 +112,5 @@ def exact(limit: float) -> Decimal:
 def _priced(held: Mapping[Symbol, Decimal], prices: Mapping[Symbol, Decimal]) -> Iterable[tuple[Decimal, Decimal]]:
     for symbol, quantity in held.items():
         price = prices.get(symbol)
-        if price is not None and is_price(price):
+        if price is not None and is_price(price) and quantity.is_finite():
             yield quantity, price
