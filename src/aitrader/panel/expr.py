@@ -156,6 +156,10 @@ class Expr:
         """Square root of ``var``; exactly 0 for a constant series."""
         return self._rolling("std", bars, min_periods, (_whole("ddof", ddof, least=0),))
 
+    def mad(self, bars: int, min_periods: int | None = None) -> "Expr":
+        """Mean absolute distance to the window's mean; exactly 0 for a constant series."""
+        return self._rolling("mad", bars, min_periods)
+
     def skew(self, bars: int, min_periods: int | None = None) -> "Expr":
         """Bias-corrected skewness (Fisher-Pearson, as pandas); NaN for a constant series and under 3 values."""
         return self._rolling("skew", bars, min_periods)
@@ -240,7 +244,10 @@ class Expr:
         return Expr("wilder", (self,), (_whole("wilder", bars, least=1),))
 
     def wilder_sum(self, bars: int) -> "Expr":
-        """Wilder's sum ``s - s / bars + x``, begun with the sum of the first ``bars - 1`` values (as TA-Lib's DI)."""
+        """Wilder's sum ``s - s / bars + x``, begun with the sum of the first ``bars - 1`` values (as TA-Lib's DI).
+
+        That sum itself is NaN: the first number is the next bar's.
+        """
         return Expr("wilder_sum", (self,), (_whole("wilder_sum", bars, least=2),))
 
     def cumsum(self) -> "Expr":
@@ -271,6 +278,10 @@ class Expr:
     def mean_across(self) -> "Expr":
         """The members' mean, the same number for every symbol, members or not: the market."""
         return Expr("mean_across", (self,))
+
+    def of_symbol(self, symbol: str) -> "Expr":
+        """The value of one symbol, the same for every symbol; it need not be a member."""
+        return Expr("of_symbol", (self,), (symbol,))
 
     def _rolling(
         self,

@@ -132,15 +132,15 @@ class Lowering:
 
 
 def _smooth_mean(span: Any, weight: float, skip: Any = 0) -> tuple[Any, ...]:
-    return (1.0 - weight, weight, span, float(span), skip)
+    return (1.0 - weight, weight, span, float(span), skip, 0)
 
 
 _SMOOTHING: Final[dict[str, Callable[..., tuple[Any, ...]]]] = {
     "ema": lambda span, skip: _smooth_mean(span, 2.0 / (span + 1.0), skip),
     "wilder": lambda bars: _smooth_mean(bars, 1.0 / bars),
-    "wilder_sum": lambda bars: (1.0 - 1.0 / bars, 1.0, bars - 1, 1.0, 0),
+    "wilder_sum": lambda bars: (1.0 - 1.0 / bars, 1.0, bars - 1, 1.0, 0, 1),
 }
-"""Operator -> (decay, gain, values in the seed, their divisor, values skipped)."""
+"""Operator -> (decay, gain, values in the seed, their divisor, values skipped before it, results hidden from it on)."""
 
 
 class _Window:
@@ -197,6 +197,9 @@ class _Window:
 
     def _std(self) -> int:
         return self.to.add("sqrt", self._var())
+
+    def _mad(self) -> int:
+        return self.to.add("mean_distance", self.series[0], self._mean(), params=(self.bars,))
 
     def _skew(self) -> int:
         parts = [self._moment(order, self.series[0])(self.bars) for order in (3, 2)]

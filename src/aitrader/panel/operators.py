@@ -14,7 +14,7 @@ ELEMENTWISE: Final = frozenset({*BINARY, *UNARY, *FUNCTIONS, "neg"})
 
 ROLLING: Final = (
     "sum", "mean", "std", "var", "skew", "kurt", "min", "max", "argmin", "argmax", "median", "quantile", "rank",
-    "slope", "rsquare", "residual", "wma",
+    "slope", "rsquare", "residual", "wma", "mad",
 )  # fmt: skip
 """Parameters: bars, min_periods, then what ``EXTRA`` names."""
 
@@ -22,9 +22,11 @@ PAIRED: Final = ("corr", "cov", "beta")
 """As ``ROLLING``, with a second series."""
 
 RECURSIVE: Final = ("ema", "wilder", "wilder_sum", "cumsum")
-CROSS: Final = ("rank_across", "zscore_across", "demean_across", "winsorize_across", "mean_across")
+_ACROSS: Final = ("rank_across", "zscore_across", "demean_across", "winsorize_across", "mean_across")
+CROSS: Final = frozenset({*_ACROSS, "of_symbol"})
 
-METHODS: Final = frozenset({"shift", "count", *ROLLING, *PAIRED, *RECURSIVE, *CROSS})
+METHODS: Final = frozenset({"shift", "count", *ROLLING, *PAIRED, *RECURSIVE, *_ACROSS})
+"""What text may call; ``of_symbol`` is for the configured market alone."""
 
 EXTRA: Final = {"std": ("ddof", 1), "var": ("ddof", 1)}
 """Further parameter of a rolling operator, and its default, which stays unwritten."""

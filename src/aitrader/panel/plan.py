@@ -13,6 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from aitrader.domain.symbols import Symbol
+from aitrader.errors import ConfigError
 from aitrader.panel.expr import Expr
 from aitrader.panel.kernels import cross_section, elementwise, merging, recursive, rolling
 from aitrader.panel.lower import Instruction, Lowering
@@ -135,10 +137,22 @@ class _Run:
             for number in stage.crosses:
                 instruction = self.program.instructions[number]
                 staged = self.staged[instruction.inputs[0]]
+                if instruction.op == "of_symbol":
+                    self.grids[number] = self._of_symbol(staged, instruction.params[0])
+                    continue
                 values = np.where(self.panel.members, staged, np.nan)[order]
                 kernel = cross_section.KERNELS[instruction.op]
                 self.grids[number] = kernel(values, self.min_names, instruction.params)[back]
         self.staged = {}
+
+    def _of_symbol(self, staged: Grid, symbol: str) -> Grid:
+        if symbol not in self.panel.symbols:
+            raise ConfigError(
+                f"{symbol} is the market that features compare with, and it is not among the symbols in use.",
+                fix="Add it to `universe.symbols` and fetch its bars, or set `universe.market: universe_mean`.",
+            )
+        row = staged[self.panel.symbols.index(Symbol(symbol))]
+        return np.broadcast_to(row, staged.shape).copy()
 
     def _step(self, step: _Step, registers: Mapping[int, Any], rows: slice) -> Any:
         instruction = step.instruction

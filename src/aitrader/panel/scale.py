@@ -166,7 +166,7 @@ _RULES: Final[dict[str, Rule]] = {
     "neg": lambda _, s: Scale(s[0].power, _times(s[0].logs, -1.0)),
     **dict.fromkeys(("abs", "sum", "cumsum", "wilder_sum"), _times_power(1.0)),
     **dict.fromkeys(("shift", "mean", "min", "max", "median", "quantile", "wma", "ema", "wilder"), _same),
-    **dict.fromkeys(("std", "slope", "residual"), _spread(1.0)),
+    **dict.fromkeys(("std", "mad", "slope", "residual"), _spread(1.0)),
     "var": _spread(2.0),
     "cov": _pair(1.0),
     "beta": _pair(-1.0),

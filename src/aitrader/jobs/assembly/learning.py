@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from aitrader.config.schema import Config, ModelSettings
 from aitrader.features.compute import compute
-from aitrader.features.feature import FeatureSpec, resolve
+from aitrader.features.feature import FeatureSpec
+from aitrader.features.resolve import resolve
 from aitrader.jobs.assembly.data import Market
 from aitrader.registry import unknown_name
 
 
 def feature_set(config: Config, *sets: str) -> tuple[FeatureSpec, ...]:
     """Return the features of the named sets (built in, or of the configuration), each once, in order."""
-    return resolve(sets, sets=config.features.sets, custom=config.features.custom)
+    return resolve(sets, sets=config.features.sets, custom=config.features.custom, market=config.universe.market)
 
 
 def feature_values(

@@ -16,10 +16,12 @@ _NEGLIGIBLE: Final = 1e-25
 def _smooth(inputs: Sequence[Array], params: tuple[Any, ...]) -> Array:
     """``y = decay * y + gain * x``, begun with the sum of ``count`` values over ``divisor``, ``skip`` values in.
 
+    The first ``hidden`` results, the seed first, are NaN.
+
     Solved by doubling instead of bar by bar: after k steps every bar holds the weighted sum of its last 2**k bars,
     which vectorises along time and, like a merged window, does not depend on what comes before or beside it.
     """
-    values, (decay, gain, count, divisor, skip) = inputs[0], params
+    values, (decay, gain, count, divisor, skip, hidden) = inputs[0], params
     packed, known = _packed(values)
     state = packed * gain
     begin = skip + count - 1
@@ -32,7 +34,7 @@ def _smooth(inputs: Sequence[Array], params: tuple[Any, ...]) -> Array:
     while reach < state.shape[1] and weight > _NEGLIGIBLE:
         state[:, reach:] += state[:, :-reach] * weight
         reach, weight = reach * 2, weight * weight
-    state[:, :begin] = np.nan
+    state[:, : begin + hidden] = np.nan
     return _unpacked(state, known)
 
 

@@ -88,6 +88,18 @@ def _weighted_mean(inputs: Sequence[Any], params: tuple[Any, ...]) -> Any:
     return _ratio(total, weights)
 
 
+def _mean_distance(inputs: Sequence[Array], params: tuple[Any, ...]) -> Array:
+    values, mean = inputs
+    length = values.shape[1]
+    total, counts = np.zeros_like(values), np.zeros_like(values)
+    for age in range(min(params[0], length)):
+        distance = np.abs(values[:, : length - age] - mean[:, age:])
+        known = ~np.isnan(distance)
+        counts[:, age:] += known
+        total[:, age:] += np.where(known, distance, 0.0)
+    return np.where(np.isnan(mean), np.nan, total / np.maximum(counts, 1.0))
+
+
 def _windows(values: Array, bars: int) -> Array:
     """Return every bar's window, shape (symbols, sessions, bars), padded in front with NaN. A view."""
     padded = np.concatenate([np.full((values.shape[0], bars - 1), np.nan), values], axis=1)
@@ -138,6 +150,7 @@ KERNELS: Final[Mapping[str, Kernel]] = {
     "rsquare": _rsquare,
     "residual": _residual,
     "weighted_mean": _weighted_mean,
+    "mean_distance": _mean_distance,
     "quantile": _quantile,
     "rank": _rank,
 }

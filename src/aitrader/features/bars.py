@@ -1,0 +1,29 @@
+"""What several families read from a bar, each formula once."""
+
+from aitrader.panel.expr import Expr, maximum
+
+
+def simple_return(close: Expr) -> Expr:
+    """Return over one bar, as a fraction."""
+    return close / close.shift(1) - 1
+
+
+def log_return(close: Expr) -> Expr:
+    """Logarithm of the return over one bar."""
+    return (close / close.shift(1)).log()
+
+
+def true_range(high: Expr, low: Expr, close: Expr) -> Expr:
+    """Range of a bar with the gap before it, USD; NaN on a symbol's first bar. Source: Wilder (1978), p. 21."""
+    before = close.shift(1)
+    return maximum(maximum(high - low, (high - before).abs()), (low - before).abs())
+
+
+def typical_price(high: Expr, low: Expr, close: Expr) -> Expr:
+    """Mean of high, low and close, USD."""
+    return (high + low + close) / 3
+
+
+def most(bars: int) -> int:
+    """Bars that a long window needs: four fifths, so that one missing bar does not blank a quarter of a year."""
+    return max(1, bars * 4 // 5)

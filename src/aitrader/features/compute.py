@@ -1,0 +1,41 @@
+"""Feature values on a panel."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aitrader.errors import ConfigError
+from aitrader.features.feature import FeatureSpec
+from aitrader.panel.panel import Panel
+from aitrader.panel.plan import columns_of, plan
+
+
+def compute(
+    panel: Panel,
+    specs: Sequence[FeatureSpec],
+    *,
+    min_names: int,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Return float32 values of shape (features, symbols, sessions), NaN where not known.
+
+    ``min_names`` is the least number of members in a cross-section; ``executor`` (of threads) changes no bit;
+    ``progress`` is told blocks done and blocks in all.
+
+    Raises
+    ------
+    ConfigError
+        A feature reads a column that the panel does not have.
+    """
+    for spec in specs:
+        missing = sorted(columns_of(spec.expr) - set(panel.columns))
+        if missing:
+            raise ConfigError(
+                f"The feature {spec.name} reads the column {missing[0]!r}, which the data do not have.",
+                fix=f"Columns: {', '.join(panel.columns)}.",
+            )
+    program = plan([spec.expr for spec in specs])
+    return program.run(panel, min_names=min_names, executor=executor, progress=progress)

@@ -1,0 +1,196 @@
+"""A feature is one declared function; here it is registered, given its settings, and chosen by name.
+
+Its positional parameters are columns, its keyword parameters settings. Nothing else is declared: lookback and
+dependence on other symbols follow from the expression.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import import_module
+from typing import Any, Final, overload
+
+from aitrader.features import FAMILIES
+from aitrader.panel.expr import Expr, column
+from aitrader.panel.plan import KERNEL_VERSION, lookback, looks_across
+
+Setting = int | float
+Formula = Callable[..., Expr]
+
+UNIVERSE_MEAN: Final = "universe_mean"
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A registered function with what it says about itself.
+
+    ``settings`` maps a setting to its default, whose type it keeps. ``unit``, ``missing`` (when it is NaN) and
+    ``source`` come from the docstring.
+    """
+
+    name: str
+    family: str
+    function: Formula
+    columns: tuple[str, ...]
+    settings: Mapping[str, Setting]
+    raw_level: bool
+    summary: str
+    unit: str
+    missing: str
+    source: str
+
+    def expression(self, market: str = UNIVERSE_MEAN, **settings: Setting) -> Expr:
+        """Return the formula over the panel's columns; a parameter ``market`` is the market's return per bar.
+
+        Raises
+        ------
+        ValueError
+            A setting does not exist, has the wrong type, or is out of range; the message names it.
+        """
+        for name, value in settings.items():
+            self._check(name, value)
+        inputs = [market_return(market) if name == "market" else column(name) for name in self.columns]
+        return self.function(*inputs, **settings)
+
+    def named(self, settings: Mapping[str, Setting]) -> str:
+        """Return how the feature is stored and shown: settings that differ from their default, in their order."""
+        changed = [f"{name}={settings[name]!r}" for name, default in self.settings.items()
+                   if settings.get(name, default) != default]  # fmt: skip
+        return f"{self.name}({', '.join(changed)})" if changed else self.name
+
+    def _check(self, name: str, value: Setting) -> None:
+        if name not in self.settings:
+            known = ", ".join(self.settings) or "none"
+            raise ValueError(f"{self.name} has no setting {name!r} (its settings: {known})")
+        kind = type(self.settings[name])
+        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
+            raise ValueError(f"{self.name}: {name} = {value!r} is not {'a number' if kind is float else 'whole'}")
+        if value <= 0:
+            raise ValueError(f"{self.name}: {name} = {value!r} is not positive")
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """One column to compute: a name, its expression, and what to tell people about it.
+
+    ``key`` hashes the expression and the kernels' version. ``raw_level`` values change with a split or an adjusted
+    history, and models refuse them by default.
+    """
+
+    name: str
+    expr: Expr
+    key: str
+    raw_level: bool
+    family: str
+    summary: str
+    unit: str
+    missing: str
+    source: str
+
+    @property
+    def lookback(self) -> int | None:
+        """Bars needed before the current one; None: all of them, the feature is recursive."""
+        return lookback(self.expr)
+
+    @property
+    def looks_across(self) -> bool:
+        """Whether the values depend on which symbols are members."""
+        return looks_across(self.expr)
+
+
+FEATURES: Final[dict[str, Feature]] = {}
+"""Every registered feature by name, once its family's module is imported; ``load`` imports all."""
+
+
+@overload
+def feature(function: Formula) -> Formula: ...
+@overload
+def feature(*, raw_level: bool) -> Callable[[Formula], Formula]: ...
+def feature(function: Formula | None = None, *, raw_level: bool = False) -> Formula | Callable[[Formula], Formula]:
+    """Register a function as a feature under its own name.
+
+    ``raw_level`` declares that its values follow the level of prices or volume.
+
+    Raises
+    ------
+    TypeError
+        A name is taken, a setting has no default, or the docstring lacks its first line, ``Unit:``, ``NaN`` or
+        ``Source:``.
+    """
+
+    def register(formula: Formula) -> Formula:
+        declared = _declared(formula, raw_level=raw_level)
+        if declared.name in FEATURES:
+            raise TypeError(f"two features are called {declared.name}")
+        FEATURES[declared.name] = declared
+        return formula
+
+    return register if function is None else register(function)
+
+
+def load() -> Mapping[str, Feature]:
+    """Import every family and return ``FEATURES``."""
+    for module in FAMILIES.values():
+        import_module(module)
+    return FEATURES
+
+
+def market_return(market: str) -> Expr:
+    """Return the reference return per bar: the members' mean, or that of the symbol ``market``."""
+    own = column("close") / column("close").shift(1) - 1
+    return own.mean_across() if market == UNIVERSE_MEAN else own.of_symbol(market)
+
+
+def spec_of(
+    known: Feature, settings: Mapping[str, Setting] | None = None, *, market: str = UNIVERSE_MEAN
+) -> FeatureSpec:
+    """Return a registered feature with these settings; ``ValueError`` as ``Feature.expression``."""
+    chosen = settings or {}
+    expr = known.expression(market, **chosen)
+    return FeatureSpec(
+        known.named(chosen), expr, feature_key(expr), known.raw_level, known.family, known.summary, known.unit,
+        known.missing, known.source,
+    )  # fmt: skip
+
+
+def feature_key(expr: Expr) -> str:
+    """Return the SHA-256 of the canonical expression and the kernels' version."""
+    return sha256(f"{KERNEL_VERSION}:{expr.digest}".encode()).hexdigest()
+
+
+def feature_set_hash(specs: Sequence[FeatureSpec]) -> str:
+    """Return the SHA-256 of names and keys in their order: what a model must find again."""
+    return sha256("\n".join(f"{spec.name} {spec.key}" for spec in specs).encode()).hexdigest()
+
+
+def _declared(formula: Formula, *, raw_level: bool) -> Feature:
+    name, doc = formula.__name__, inspect.getdoc(formula) or ""
+    parameters = inspect.signature(formula).parameters.values()
+    settings: dict[str, Any] = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+    if any(default is inspect.Parameter.empty for default in settings.values()):
+        raise TypeError(f"a setting of {name} has no default")
+    texts = {part: _said(doc, part) for part in ("Unit:", "NaN", "Source:")}
+    lacking = [part for part, text in texts.items() if not text]
+    if lacking or not doc:
+        raise TypeError(f"the docstring of {name} lacks {', '.join(lacking)}")
+    return Feature(
+        name,
+        formula.__module__.rpartition(".")[2],
+        formula,
+        tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY),
+        settings,
+        raw_level,
+        doc.splitlines()[0],
+        texts["Unit:"],
+        f"NaN {texts['NaN']}",
+        texts["Source:"],
+    )
+
+
+def _said(doc: str, word: str) -> str:
+    """Return what follows ``word``: to the end of its sentence, a source to the end of its paragraph."""
+    end = r"\n\n|\Z" if word == "Source:" else r"\.\s|\.\Z|\n\n|\Z"
+    found = re.search(rf"(?:^|\s){word}\s+(.*?)(?:{end})", doc, re.DOTALL)
+    return " ".join(found[1].split()) if found else ""

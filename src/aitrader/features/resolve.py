@@ -1,0 +1,167 @@
+"""Which features a list of names means: registered ones with settings, sets, patterns, and a user's own texts."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any, Final
+
+from aitrader.errors import AitraderError, ConfigError
+from aitrader.features.feature import UNIVERSE_MEAN, Feature, FeatureSpec, Setting, feature_key, load, spec_of
+from aitrader.features.sets import SETS, Item
+from aitrader.panel.expr import Expr
+from aitrader.panel.parse import parse
+from aitrader.panel.scale import level_dependent
+from aitrader.registry import unknown_name
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_CALL: Final = re.compile(r"([a-z][a-z0-9_]*)\((.*)\)")
+
+
+def resolve(
+    items: Sequence[Item],
+    *,
+    sets: Mapping[str, Sequence[Item]],
+    custom: Mapping[str, str],
+    market: str = UNIVERSE_MEAN,
+) -> tuple[FeatureSpec, ...]:
+    """Return the features that ``items`` mean, each once, in the order of their first mention.
+
+    ``sets`` are the user's own, beside the built-in ones; ``custom`` maps a name to its text; ``market`` is the
+    reference of features such as beta.
+
+    Raises
+    ------
+    UnknownNameError
+        A name is no feature, set or custom feature; the nearest one is its fix.
+    ConfigError
+        A text is not in the language, a setting does not fit, a name means two things, a set contains itself.
+    """
+    chooser = _Chooser(load(), {**SETS, **sets}, custom, market)
+    chooser.check_names(sets)
+    chosen: dict[str, FeatureSpec] = {}
+    for spec in chooser.items(items, ()):
+        chosen.setdefault(spec.name, spec)
+    return tuple(chosen.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Chooser:
+    features: Mapping[str, Feature]
+    sets: Mapping[str, Sequence[Item]]
+    custom: Mapping[str, str]
+    market: str
+
+    def check_names(self, own_sets: Mapping[str, Sequence[Item]]) -> None:
+        for name in self.custom:
+            if not _NAME.fullmatch(name):
+                raise ConfigError(
+                    f"features.custom: {name!r} is not a name.",
+                    fix="Names begin with a small letter, then small letters, digits and underscores.",
+                )
+        meanings = [("a built-in feature", self.features), ("a custom feature", self.custom), ("a set", own_sets)]
+        for position, (what, names) in enumerate(meanings):
+            for other, others in [*meanings[position + 1 :], ("a built-in set", SETS)]:
+                twice = sorted(set(names) & set(others))
+                if twice:
+                    raise ConfigError(
+                        f"{twice[0]!r} is {what} and {other}.", fix="Rename the one in the configuration."
+                    )
+
+    def items(self, items: Sequence[Item], inside: tuple[str, ...]) -> list[FeatureSpec]:
+        found: list[FeatureSpec] = []
+        for item in items:
+            if isinstance(item, str):
+                found += self.named(item, inside)
+            else:
+                found += [self.with_settings(name, settings) for name, settings in item.items()]
+        return found
+
+    def named(self, name: str, inside: tuple[str, ...]) -> list[FeatureSpec]:
+        if name in self.custom:
+            return [self.own(name)]
+        if name in self.features:
+            return [spec_of(self.features[name], market=self.market)]
+        if name in self.sets:
+            if name in inside:
+                raise ConfigError(
+                    f"The feature set {name!r} contains itself: {' > '.join([*inside, name])}.", fix="Remove one."
+                )
+            return self.items(self.sets[name], (*inside, name))
+        call = _CALL.fullmatch(name)
+        if call:
+            return [self.with_settings(call[1], _settings_of(name, call[2]))]
+        matching = [known for known in (*self.features, *self.custom) if fnmatchcase(known, name)]
+        if matching:
+            return [spec for known in matching for spec in self.named(known, inside)]
+        raise unknown_name("feature or set", name, {*self.features, *self.custom, *self.sets})
+
+    def with_settings(self, name: str, settings: Mapping[str, Any] | None) -> FeatureSpec:
+        if name not in self.features:
+            if name in self.custom or name in self.sets:
+                raise ConfigError(f"{name!r} takes no settings.", fix="Only built-in features have settings.")
+            raise unknown_name("feature", name, self.features)
+        known = self.features[name]
+        try:
+            return spec_of(known, _typed(known, settings or {}), market=self.market)
+        except ValueError as error:
+            raise ConfigError(f"{str(error).rstrip('.')}.", fix=f"Defaults: {_shown(known)}.") from error
+
+    def own(self, name: str) -> FeatureSpec:
+        expr = self.text(name, ())
+        return FeatureSpec(
+            name=name,
+            expr=expr,
+            key=feature_key(expr),
+            raw_level=level_dependent(expr),
+            family="custom",
+            summary=self.custom[name],
+            unit="not stated",
+            missing="NaN where an operand is",
+            source="features.custom of the configuration",
+        )
+
+    def text(self, name: str, inside: tuple[str, ...]) -> Expr:
+        """Return a custom feature's expression; it may use registered features and other custom ones by name."""
+        if name in inside:
+            raise ConfigError(
+                f"features.custom: {name!r} is defined by itself: {' > '.join([*inside, name])}.", fix="Remove one."
+            )
+        known: dict[str, Callable[..., Expr]] = {
+            other: partial(feature.expression, self.market) for other, feature in self.features.items()
+        }
+        known.update({other: partial(self.text, other, (*inside, name)) for other in self.custom})
+        try:
+            return parse(self.custom[name], features=known)
+        except AitraderError as error:
+            if inside:
+                raise
+            raise ConfigError(f"features.custom.{name}: {error}", fix=error.fix) from error
+
+
+def _settings_of(item: str, text: str) -> dict[str, str]:
+    """Return the settings of a name such as ``momentum(bars=60)``."""
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    if any(not equals or not value.strip() for _, equals, value in pairs):
+        raise ConfigError(f"{item!r} is not a feature with settings.", fix="Write it as momentum(bars=60).")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _typed(known: Feature, settings: Mapping[str, Any]) -> dict[str, Setting]:
+    """Return settings as numbers: a configuration file holds text."""
+    return {name: _number(known, name, value) for name, value in settings.items()}
+
+
+def _number(known: Feature, name: str, value: Any) -> Setting:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError(f"{known.name}: {name} = {value!r} is not a number")
+    wanted = type(known.settings.get(name, 0.0))
+    try:
+        return wanted(value) if isinstance(value, str) or wanted is float else value
+    except ValueError as error:
+        raise ValueError(f"{known.name}: {name} = {value!r} is not a {'whole ' * (wanted is int)}number") from error
+
+
+def _shown(known: Feature) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in known.settings.items()) or "none"

@@ -1,0 +1,66 @@
+"""The built-in feature sets. A set is a list; a user's own stand in the configuration."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+Item = str | Mapping[str, Mapping[str, Any]]
+"""A name (also of a set, or a pattern such as ``volume_*``), or a name with its settings."""
+
+
+def _windows(name: str, *bars: int) -> tuple[Item, ...]:
+    return tuple({name: {"bars": count}} for count in bars)
+
+
+SETS: Final[Mapping[str, Sequence[Item]]] = {
+    "core": (
+        *_windows("momentum", 1, 5, 10, 20, 60, 120, 250),
+        "momentum_12_1",
+        *_windows("rsi", 5, 14),
+        "stochastic",
+        "stochastic_slow",
+        "williams_r",
+        "cci",
+        "cmo",
+        *_windows("distance_to_mean", 10, 50, 200),
+        "distance_to_ema",
+        "macd",
+        "macd_histogram",
+        "adx",
+        "directional_balance",
+        "aroon",
+        *_windows("trend_slope", 20, 60),
+        *_windows("trend_fit", 20, 60),
+        *_windows("volatility", 10, 20, 60),
+        "volatility_ratio",
+        "downside_volatility",
+        "natr",
+        "bollinger_position",
+        "bollinger_width",
+        "parkinson",
+        "garman_klass",
+        "rogers_satchell",
+        "yang_zhang",
+        "drawdown",
+        *_windows("volume_zscore", 20, 60),
+        "volume_ratio",
+        "obv_change",
+        "money_flow_index",
+        "chaikin_money_flow",
+        "amihud_ratio",
+        "dollar_volume_change",
+        "price_volume_correlation",
+        "gap",
+        "close_location",
+        "intraday_return",
+        "distance_to_high",
+        "distance_to_low",
+        "skewness",
+        "kurtosis",
+        "autocorrelation",
+        "market_beta",
+        "idiosyncratic_volatility",
+        *_windows("momentum_rank", 20, 120),
+        "volatility_rank",
+        "reversal_rank",
+    ),
+}
