@@ -2,7 +2,8 @@
 
 import fcntl
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -44,30 +45,24 @@ def write_parquet(target: Path, frame: pl.DataFrame, *, texts: Sequence[str], ke
     LakeError
         The disk is full, read-only or failing. What stood at ``target`` before still stands.
     """
-    temporary = target.with_name(f"{TEMPORARY}{target.name}")
     try:
-        _make_folder(target.parent)
-        pq.write_table(
-            frame.to_arrow(),
-            temporary,
-            row_group_size=_ROW_GROUP,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=list(texts),
-            write_statistics=list(keys),
-            write_page_checksum=True,
-        )
-        stamp = _stamp_and_sync(temporary)
-        temporary.replace(target)
-        sync_folder(target.parent)
+        with replacing(target) as temporary:
+            pq.write_table(
+                frame.to_arrow(),
+                temporary,
+                row_group_size=_ROW_GROUP,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=list(texts),
+                write_statistics=list(keys),
+                write_page_checksum=True,
+            )
+            return _stamp(temporary)
     except (OSError, pa.ArrowException) as error:
         raise LakeError(
             f"{target} could not be written: {error}.",
             fix="Free space or repair the disk, then run again: nothing is lost.",
         ) from error
-    finally:
-        _remove(temporary)
-    return stamp
 
 
 def read_parquet(path: Path, stamp: Stamp, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -122,14 +117,17 @@ def sync_file(descriptor: int) -> None:
         fcntl.fcntl(descriptor, full)
 
 
-def write_text(target: Path, text: str) -> None:
-    """Replace ``target`` by ``text`` in one step; ``OSError`` leaves the old file as it was."""
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a path beside ``target``; when the block ends well, what was written there replaces ``target`` for good.
+
+    A crash or an error leaves what stood at ``target`` before. Missing folders are made.
+    """
     temporary = target.with_name(f"{TEMPORARY}{target.name}")
     try:
         _make_folder(target.parent)
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
+        yield temporary
+        with temporary.open("rb+") as stream:
             sync_file(stream.fileno())
         temporary.replace(target)
         sync_folder(target.parent)
@@ -159,10 +157,8 @@ def _damaged(path: Path) -> LakeError:
     return LakeError(f"{path} is damaged: its bytes are not those that were committed.", fix=_REFETCH)
 
 
-def _stamp_and_sync(path: Path) -> Stamp:
-    with path.open("rb+") as stream:
-        sync_file(stream.fileno())
-        status = os.fstat(stream.fileno())
+def _stamp(path: Path) -> Stamp:
+    status = path.stat()
     return Stamp(_hash(path), _footer(path), status.st_size, status.st_mtime_ns, status.st_ino)
 
 

@@ -193,9 +193,9 @@ class Snapshot:
         fresh = self.inputs(timeframe)
         return tuple(sorted(row.name for row in self._features(timeframe).values() if row.inputs != fresh))
 
-    def paths(self) -> tuple[str, ...]:
-        """Return every file of this view, relative to the lake."""
-        return tuple(file.path for file in self._state.files)
+    def files(self) -> tuple[FileRow, ...]:
+        """Return every file of this view, in order of commit."""
+        return self._state.files
 
     def _files(self, dataset: str) -> list[FileRow]:
         check_name(dataset)
