@@ -128,6 +128,17 @@ def test_waiting_orders_hold_cash_and_shares_and_count_on_waiting_sells(broker, 
     assert {s: p.quantity for s, p in broker.positions().items()} == {"A": 200, "B": 500}
 
 
+def test_at_the_close_sells_pay_for_buys_that_were_sent_before_them(broker, bars_of, approve_order):
+    broker.open_session(bars_of(0, {"A": 20.0, "B": (10.0, 11.0)}))
+    broker.submit(approve_order("A", 250))
+    broker.submit(approve_order("B", 500, decision="d2", entry=Entry.CLOSE_AUCTION))
+
+    broker.submit(approve_order("A", -250, decision="d2", entry=Entry.CLOSE_AUCTION))
+    broker.close_session()
+
+    assert {s: p.quantity for s, p in broker.positions().items()} == {"B": 500}
+
+
 def test_a_close_above_the_estimate_buys_only_what_the_cash_pays(bars_of, approve_order):
     broker = SimulatedBroker("SIM-main", Decimal(10_000), Costs(spread_bps=0, impact_bps=0, commission_bps=1))
     broker.open_session(bars_of(0, {"A": (20.0, 25.0)}))
