@@ -10,7 +10,7 @@ from typing import Final
 from aitrader.domain.receipts import Receipt
 from aitrader.envelope import jsonable
 from aitrader.errors import LakeError
-from aitrader.lake.files import replacing
+from aitrader.lake.files import write_text
 
 LIBRARIES: Final = (
     "numpy",
@@ -46,8 +46,7 @@ def write_receipt(lake_path: Path, receipt: Receipt) -> Path:
     path = lake_path / "receipts" / f"{receipt.run_id}.json"
     text = json.dumps(jsonable(receipt), indent=2, allow_nan=False, ensure_ascii=False)
     try:
-        with replacing(path) as temporary:
-            temporary.write_text(f"{text}\n", encoding="utf-8")
+        write_text(path, f"{text}\n")
     except OSError as error:
         raise LakeError(
             f"The receipt {path} could not be written: {error}.", fix="Free space or repair the disk, then run again."

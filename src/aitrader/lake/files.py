@@ -135,6 +135,12 @@ def replacing(target: Path) -> Iterator[Path]:
         _remove(temporary)
 
 
+def write_text(target: Path, text: str) -> None:
+    """Replace ``target`` by ``text`` in one step; ``OSError`` leaves the old file as it was."""
+    with replacing(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def leftovers(root: Path, known: Iterable[str], folders: Sequence[str]) -> list[str]:
     """Return the files under ``folders`` of ``root`` that no commit names, as relative paths, sorted."""
     committed = set(known)
