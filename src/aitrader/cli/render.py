@@ -64,10 +64,13 @@ def console(stream: TextIO) -> "Console":
 
 
 def show(renderables: Iterable[Any], stream: TextIO) -> None:
-    """Print tables and texts on ``stream``."""
+    """Print tables and texts on ``stream``. A ``str`` (XML, JSON) is written as it is, its lines unbroken."""
     shown = console(stream)
     for item in renderables:
-        shown.print(item)
+        if isinstance(item, str):
+            stream.write(f"{item}\n")
+        else:
+            shown.print(item)
 
 
 def say(line: str) -> None:
