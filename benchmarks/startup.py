@@ -12,7 +12,14 @@ import sys
 import time
 
 ROUNDS = 25
-PEER = "import typer\napp = typer.Typer()\n@app.command()\ndef hello(name: str) -> None:\n    print(name)\napp(['--help'])\n"
+PEER = """
+import typer
+app = typer.Typer()
+@app.command()
+def hello(name: str) -> None:
+    print(name)
+app(["--help"])
+"""
 OURS = "from aitrader.cli.app import main\nmain(['--help'])\n"
 
 

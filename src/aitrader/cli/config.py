@@ -33,10 +33,7 @@ def validate(run: Run) -> Outcome:
 
     report = check(run.config, run.loaded.hash)
     rows = [(name, colored("pass", "green"), "") for name in report.parsed]
-    rows += [
-        (problem.section, colored("fail", "bold red"), f"{problem.message} {problem.fix}")
-        for problem in report.problems
-    ]
+    rows += [(item.section, colored("fail", "bold red"), f"{item.message} {item.fix}") for item in report.problems]
     shown = table("Settings of plug-ins", ("section", "status", "problem"), rows)
     verdict = colored(f"{len(report.problems)} problems.", "bold red") if report.problems else "All settings are fit."
     if report.problems:

@@ -61,7 +61,9 @@ class Frame:
         except typer.Abort:
             return self._fail(self._stop.stopped(), "Abort")
         except typer.TyperException as error:
-            return self._fail(_usage_error(error), "UsageError")
+            path = _command_path(error)
+            self._command = path.partition(" ")[2] or self._command
+            return self._fail(_usage_error(error, path), "UsageError")
         except BrokenPipeError:
             _detach_stdout()
             return 0
@@ -186,9 +188,12 @@ def _classified(error: Exception) -> AitraderError:
     return made
 
 
-def _usage_error(error: typer.TyperException) -> UsageError:
+def _command_path(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "aitrader"
+    return str(context.command_path) if context is not None else "aitrader"
+
+
+def _usage_error(error: typer.TyperException, path: str) -> UsageError:
     text = error.format_message() if hasattr(error, "format_message") else str(error)
     return UsageError(text, fix=f"See `{path} --help`.")
 

@@ -37,7 +37,6 @@ import typer
 
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.envelope import Status
-from aitrader.errors import UsageError
 
 if TYPE_CHECKING:
     from aitrader.cli.frame import Frame
@@ -251,9 +250,3 @@ def command(function: Callable[..., Outcome]) -> Callable[..., int]:
     run_command.__doc__ = function.__doc__
     run_command.__module__ = function.__module__
     return run_command
-
-
-def require(*, present: bool, message: str, fix: str) -> None:
-    """Raise a ``UsageError`` unless ``present``: for options that need one another."""
-    if not present:
-        raise UsageError(message, fix=fix)

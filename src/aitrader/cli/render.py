@@ -69,8 +69,10 @@ def show(renderables: Iterable[Any], stream: TextIO) -> None:
     for item in renderables:
         if isinstance(item, str):
             stream.write(f"{item}\n")
-        else:
+            continue
+        with shown.capture() as captured:  # written by us: rich ends the process with 1 when the reader has gone
             shown.print(item)
+        stream.write(captured.get())
 
 
 def say(line: str) -> None:

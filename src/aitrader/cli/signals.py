@@ -25,11 +25,10 @@ class StopRequest:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # nohup and `&` asked for that
                 self._before[number] = signal.signal(number, self._received)
-        self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._interrupt)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._before:
+        if self.number is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
@@ -53,6 +52,7 @@ class StopRequest:
         if self.number is not None:
             self._interrupt(number, frame)
         self.number = number
+        self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._interrupt)
         signal.setitimer(signal.ITIMER_REAL, PATIENCE_SECONDS)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:

@@ -103,11 +103,6 @@ def load(
     )
 
 
-def profiles(root: Path) -> tuple[str, ...]:
-    """Return the names of the profiles under ``root``, sorted."""
-    return tuple(sorted(file.stem for file in (root / MARKER.parent / "profiles").glob("*.yaml")))
-
-
 def _yaml_layer(root: Path, path: Path) -> _Layer:
     if not path.is_dir():
         if not path.exists():

@@ -45,8 +45,8 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
 
 _PROFILES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "demo": (
-        "Real prices without an account: 29 US large caps, 1998 to 2013, from the extra [sample]. The strategy holds "
-        "five names, so the limits on one position and on one order are wider than the defaults.",
+        """Real prices without an account: 29 US large caps, 1998 to 2013, from the extra [sample].
+        The strategy holds five names, so the limits on one position and on one order are wider than the defaults.""",
         {
             "data": {"source": "sample"},
             "risk": {"max_position": "20%", "max_order_equity_share": "20%"},

@@ -39,7 +39,7 @@ class LogReport:
 def logs(
     folder: Path, *, last: int, command: str | None = None, level: str = "debug", run: str | None = None
 ) -> LogReport:
-    """Return the ``last`` lines in ``folder`` of at least ``level``, of one command and of runs that begin with ``run``.
+    """Return the ``last`` lines in ``folder`` of at least ``level``, of one command, of runs that begin with ``run``.
 
     Raises
     ------
