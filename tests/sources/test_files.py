@@ -78,7 +78,7 @@ def test_what_is_no_symbol_is_set_aside_and_listed(load, csv):
 
     assert listing.symbols == ("AAPL",)
     assert fetched.bars.height == 1
-    assert listing.rejected["reason"].to_list() == ["symbol"] * 5
+    assert listing.rejected["reason"].to_list() == ["not a symbol"] * 5
     assert set(listing.rejected["symbol"]) == {"../../x", "a/b", "", "AA\tPL", "NYSE:NBL"}
     assert "'../../x'" in listing.notices[0]
 
@@ -142,7 +142,7 @@ def test_rows_without_a_readable_date_are_set_aside_under_a_given_format(load, c
     listing, fetched = load(path, date_format="%m/%d/%Y")
 
     assert fetched.bars["session"].to_list() == [date(2020, 3, 4)]
-    assert listing.rejected["reason"].to_list() == ["date"]
+    assert listing.rejected["reason"].to_list() == ["session is missing"]
 
 
 def test_prices_without_actions_are_handled_as_total_and_marked_assumed(load, csv):
@@ -177,6 +177,14 @@ def test_dividends_and_splits_make_prices_raw_and_become_actions(load, csv):
     ]
     assert fetched.actions["known_at"][0] == datetime(2020, 1, 3, 14, 30, tzinfo=UTC)
     assert fetched.notices == ("1 dividends or splits are not positive numbers and were left out.",)
+
+
+def test_actions_that_are_in_the_prices_already_are_left_out(load, csv):
+    path = csv(f"{HEADER},dividend,split\nAAPL,2020-01-02,1,2,1,2,5,0.5,1\nAAPL,2020-01-03,1,2,1,2,5,0,2\n")
+
+    kinds = {given: load(path, adjustment=given)[1].actions["kind"].to_list() for given in ("raw", "split", "total")}
+
+    assert kinds == {"raw": ["dividend", "split"], "split": ["dividend"], "total": []}
 
 
 def test_adj_close_multiplies_nothing_unless_the_prices_shall_be_total(load, csv):

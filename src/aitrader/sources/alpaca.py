@@ -19,7 +19,7 @@ from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import ConfigError, DataFetchError
 from aitrader.sources.http import Http, RefusedByVendor
-from aitrader.sources.source import Context, Fetched, to_actions, to_bars
+from aitrader.sources.source import ACTION_ROWS, Context, Fetched, to_actions, to_bars
 from aitrader.transport.pacing import Pacer
 from aitrader.transport.redact import Redactor
 from aitrader.transport.session import Session
@@ -28,13 +28,6 @@ KEYS: Final = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 
 _FIELDS: Final = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume", "vw": "vwap"}
 _ROWS: Final = {"symbol": pl.String, "t": pl.String, **dict.fromkeys(_FIELDS.values(), pl.Float64)}
-_ACTION_ROWS: Final = {
-    "symbol": pl.String,
-    "ex_date": pl.Date,
-    "kind": pl.String,
-    "ratio": pl.Float64,
-    "amount": pl.Float64,
-}
 _TYPES: Final = "forward_split,reverse_split,stock_dividend,cash_dividend"
 _APPEARS_WITHIN: Final = timedelta(days=30)
 """The vendor does not promise how soon an action appears, so each fetch asks again for the weeks before it."""
@@ -164,7 +157,7 @@ class AlpacaBars:
         bad = [f"{action.get('symbol')} {group}" for (group, action), row in zip(given, read, strict=True) if not row]
         # A regular and a special dividend may share their ex-date: they are paid together.
         total = pl.col("amount").sum(), pl.col("ratio").product()
-        table = pl.DataFrame(sorted(set(rows)), schema={"id": pl.String, **_ACTION_ROWS}, orient="row")
+        table = pl.DataFrame(sorted(set(rows)), schema={"id": pl.String, **ACTION_ROWS}, orient="row")
         kept = table.filter(pl.col("symbol").is_in(symbols), pl.col("ex_date").is_between(start, end))
         merged = kept.group_by("symbol", "ex_date", "kind").agg(*total)
         split = pl.col("kind") == "split"

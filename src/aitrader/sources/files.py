@@ -16,20 +16,11 @@ from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol, from_file_name
 from aitrader.errors import DataFetchError, InvalidSymbolError, UsageError
 from aitrader.sources.columns import PRICES
-from aitrader.sources.source import REJECTED, Context, Fetched, Listing, to_actions, to_bars
+from aitrader.sources.source import REJECTED, Context, Fetched, Listing, actions_of, to_actions, to_bars
 from aitrader.sources.tables import SUFFIXES, Reading, Table, read_table
 
 _PLACE: Final = "{symbol}"
 _SCALED: Final = (*PRICES, "vwap")
-
-
-_ACTION_ROWS: Final = {
-    "symbol": pl.String,
-    "ex_date": pl.Date,
-    "kind": pl.String,
-    "ratio": pl.Float64,
-    "amount": pl.Float64,
-}
 
 
 class FilesSettings(Section):
@@ -105,7 +96,7 @@ class FilesBars:
         adjustment, assumed = self._adjustment(rows)
         series = self._series(rows, adjustment, assumed=assumed)
         rows = rows.filter(pl.col("session").is_between(start, end))
-        found, bad = actions_of(rows)
+        found, bad = actions_of(rows, adjustment)
         actions = to_actions(found, source=self.name, calendar=self._context.calendar)
         if bad:
             notices += (f"{bad} dividends or splits are not positive numbers and were left out.",)
@@ -208,27 +199,6 @@ class FilesBars:
         columns = ",".join(f"{theirs}={ours}" for theirs, ours in settings.columns.items())
         parts = {"pattern": settings.pattern, "map": columns, "date format": settings.date_format}
         return "; ".join([self._path.name, *(f"{name} {value}" for name, value in parts.items() if value)])
-
-
-def actions_of(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Return the dividends and splits in the columns of those names, and how many of them are no positive numbers.
-
-    A split of 0 or 1, a dividend of 0 and null mean that there is none. Columns: symbol, ex_date, kind, ratio, amount.
-    """
-    found = [pl.DataFrame(schema=_ACTION_ROWS)]
-    bad = 0
-    for kind, number, nothing in (("dividend", "amount", [0.0]), ("split", "ratio", [0.0, 1.0])):
-        if kind not in rows.columns:
-            continue
-        given = rows.filter(pl.col(kind).is_not_null() & ~pl.col(kind).is_in(nothing))
-        given = given.unique(["symbol", "session"], keep="last", maintain_order=True)
-        good = given.filter(pl.col(kind).is_finite() & (pl.col(kind) > 0))
-        bad += given.height - good.height
-        named = good.select(
-            "symbol", pl.col("session").alias("ex_date"), pl.lit(kind).alias("kind"), pl.col(kind).alias(number)
-        )
-        found.append(named)
-    return pl.concat(found, how="diagonal"), bad
 
 
 def _scaled(rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,9 +1,9 @@
 """Reads that may be repeated: GET requests with a budget of patience, through one strict session."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import stamina
 from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
@@ -16,8 +16,26 @@ from aitrader.transport.session import Answer, NoAnswer, Session
 # By default stamina reports retries through structlog, which prints to stdout: there stands the command's result.
 set_on_retry_hooks([LoggingOnRetryHook])
 
+Result = TypeVar("Result")
+
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _MOST_PAGES: Final = 10_000
+
+
+def patiently(
+    call: Callable[[], Result], again: Callable[[Exception], bool | float], *, attempts: int, max_wait: float
+) -> Result:
+    """Return what ``call`` returns, trying again where ``again`` says so (True, or the seconds to wait).
+
+    Pauses grow from half a second to 15 seconds, with jitter; no new try begins after ``max_wait`` seconds. The last
+    exception is raised.
+    """
+    for attempt in stamina.retry_context(
+        on=again, attempts=attempts, timeout=max_wait, wait_initial=0.5, wait_max=15.0
+    ):
+        with attempt:
+            return call()
+    raise AssertionError("stamina ends by returning or raising")
 
 
 class RefusedByVendor(DataFetchError):
@@ -76,15 +94,10 @@ class Http:
             return error.wait
 
         try:
-            for attempt in stamina.retry_context(
-                on=again, attempts=self._attempts, timeout=self._max_wait, wait_initial=0.5, wait_max=15.0
-            ):
-                with attempt:
-                    return self._once(path, params)
+            return patiently(lambda: self._once(path, params), again, attempts=self._attempts, max_wait=self._max_wait)
         except _Later as error:
             fix = "Run again later: what was fetched so far is kept."
             raise DataFetchError(f"{error} (tried until {self._max_wait:g} s of waiting).", fix=fix) from error
-        raise AssertionError("stamina ends by returning or raising")
 
     def pages(self, path: str, params: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         """Yield every page of ``path``, following ``next_page_token``.

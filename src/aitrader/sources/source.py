@@ -11,13 +11,17 @@ from pydantic import SecretStr
 from aitrader.config.schema import Section
 from aitrader.domain.calendars import Calendar
 from aitrader.domain.clock import Clock
-from aitrader.domain.frames import ACTIONS, BARS, INSTANT
+from aitrader.domain.frames import ACTIONS, BARS, INSTANT, Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
 
 REJECTED: Final = pl.Schema({**BARS, "reason": pl.String()})
 """Rows that a source could read but not offer as bars, for the quarantine. ``session`` is null where the date
 could not be read; ``symbol`` is the text as it was found."""
+
+
+ACTION_ROWS: Final = pl.Schema({name: ACTIONS[name] for name in ("symbol", "ex_date", "kind", "ratio", "amount")})
+"""What ``to_actions`` takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +152,29 @@ def to_actions(rows: pl.DataFrame, *, source: str, calendar: Calendar) -> pl.Dat
         .select(pl.col(name).cast(kind) for name, kind in ACTIONS.items())
         .sort("symbol", "ex_date", "kind")
     )
+
+
+def actions_of(rows: pl.DataFrame, adjustment: Adjustment) -> tuple[pl.DataFrame, int]:
+    """Return the dividends and splits in the columns of those names, and how many of them are no positive numbers.
+
+    A split of 0 or 1, a dividend of 0 and null mean that there is none. What the prices are corrected for already
+    is left out, so that nobody counts it twice. Columns: ``ACTION_ROWS``.
+    """
+    found = [ACTION_ROWS.to_frame()]
+    bad = 0
+    kinds = (
+        ("dividend", "amount", [0.0], {Adjustment.RAW, Adjustment.SPLIT}),
+        ("split", "ratio", [0.0, 1.0], {Adjustment.RAW}),
+    )
+    for kind, number, nothing, open_for in kinds:
+        if kind not in rows.columns or adjustment not in open_for:
+            continue
+        given = rows.filter(pl.col(kind).is_not_null() & ~pl.col(kind).is_in(nothing))
+        given = given.unique(["symbol", "session"], keep="last", maintain_order=True)
+        good = given.filter(pl.col(kind).is_finite() & (pl.col(kind) > 0))
+        bad += given.height - good.height
+        named = good.select(
+            "symbol", pl.col("session").alias("ex_date"), pl.lit(kind).alias("kind"), pl.col(kind).alias(number)
+        )
+        found.append(named)
+    return pl.concat(found, how="diagonal"), bad

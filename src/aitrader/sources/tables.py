@@ -143,9 +143,9 @@ def _sorted_out(rows: pl.DataFrame, path: Path, notices: list[str]) -> Table:
         notices.append(f"{path.name}: {undated} rows refused, because their date cannot be read.")
     reason = (
         pl.when(pl.col("symbol").is_in(bad))
-        .then(pl.lit("symbol"))
+        .then(pl.lit("not a symbol"))
         .when(pl.col("session").is_null())
-        .then(pl.lit("date"))
+        .then(pl.lit("session is missing"))
     )
     marked = rows.with_columns(reason.alias("reason"))
     return Table(
