@@ -1,0 +1,195 @@
+import json
+from datetime import UTC, date, datetime
+
+import numpy as np
+import polars as pl
+import pytest
+
+from aitrader.domain.calendars import calendar
+from aitrader.domain.clock import fixed_clock
+from aitrader.domain.frames import BARS, Adjustment
+from aitrader.domain.series import SeriesInfo
+from aitrader.domain.symbols import Symbol
+from aitrader.lake.store import Lake
+
+NOW = datetime(2013, 1, 2, 12, tzinfo=UTC)
+SYMBOLS = [f"S{number:02d}" for number in range(12)]
+SETTINGS = """
+features:
+  custom: {my_gap: "open / close.shift(1) - 1"}
+  sets: {mine: [momentum, {momentum: {bars: 60}}, my_gap, momentum_rank, ema]}
+  compute: [mine]
+universe: {min_history: 0}
+"""
+
+
+def _bars(sessions, seed=1):
+    rng = np.random.default_rng(seed)
+    frames = []
+    for symbol in SYMBOLS:
+        close = 50 * np.exp(rng.normal(0, 0.02, len(sessions)).cumsum())
+        frames.append(
+            pl.DataFrame(
+                {
+                    "symbol": symbol,
+                    "session": sessions,
+                    "open": close * 1.001,
+                    "high": close * 1.01,
+                    "low": close * 0.99,
+                    "close": close,
+                    "volume": rng.lognormal(12, 1, len(sessions)),
+                    "vwap": None,
+                    "source": "files",
+                    "known_at": [calendar("XNYS").close_of(session) for session in sessions],
+                },
+                schema=BARS,
+            )
+        )
+    return pl.concat(frames)
+
+
+def _append(root, sessions):
+    series = {Symbol(symbol): SeriesInfo("files", Adjustment.TOTAL) for symbol in SYMBOLS}
+    with Lake.open(root / "data_lake", create=True, clock=fixed_clock(NOW)) as lake:
+        lake.append("bars/1d", _bars(sessions), source="files", series=series)
+
+
+@pytest.fixture
+def sessions():
+    return calendar("XNYS").between(date(2012, 1, 3), date(2012, 7, 2))
+
+
+@pytest.fixture
+def root(bare_root, sessions):
+    (bare_root / "config" / "aitrader.yaml").write_text(SETTINGS)
+    _append(bare_root, sessions)
+    return bare_root
+
+
+def _done(ran):
+    return {feature["name"]: feature["done"] for feature in ran.envelope["result"]["features"]}
+
+
+def test_features_are_computed_stored_and_told(run_cli, root):
+    ran = run_cli("calculate-features", "--json", root=root)
+
+    assert ran.code == 0
+    assert _done(ran) == dict.fromkeys(["momentum", "momentum(bars=60)", "my_gap", "momentum_rank", "ema"], "computed")
+    receipt = json.loads(next((root / "data_lake" / "receipts").iterdir()).read_text())
+    assert set(receipt["outputs"]) == set(_done(ran))
+    with Lake.open(root / "data_lake") as lake:
+        frame = lake.snapshot().feature_frame()
+    closes = _bars(calendar("XNYS").between(date(2012, 1, 3), date(2012, 7, 2))).filter(symbol="S03")["close"]
+    stored = frame.filter(symbol="S03")["momentum"]
+    assert stored[:20].null_count() == 20
+    assert stored[20] == pytest.approx(closes[20] / closes[0] - 1, rel=1e-6)
+
+
+def test_a_second_run_computes_nothing_and_writes_nothing(run_cli, root):
+    run_cli("calculate-features", root=root)
+    before = sorted((root / "data_lake").rglob("*.parquet"))
+
+    ran = run_cli("calculate-features", "--json", root=root)
+
+    assert set(_done(ran).values()) == {"fresh"}
+    assert sorted((root / "data_lake").rglob("*.parquet")) == before
+
+
+def test_only_what_is_missing_is_computed(run_cli, root):
+    run_cli("calculate-features", "--feature-set", "momentum", root=root)
+
+    done = _done(run_cli("calculate-features", "--json", root=root))
+
+    assert done.pop("momentum") == "fresh"
+    assert set(done.values()) == {"computed"}
+
+
+def test_new_bars_make_everything_stale(run_cli, root, sessions):
+    run_cli("calculate-features", root=root)
+    _append(root, calendar("XNYS").between(sessions[0], date(2012, 7, 9)))
+
+    assert set(_done(run_cli("calculate-features", "--json", root=root)).values()) == {"computed"}
+
+
+def test_another_universe_makes_only_cross_sections_stale(run_cli, root):
+    run_cli("calculate-features", root=root)
+
+    done = _done(run_cli("calculate-features", "--json", "--set", 'universe.deny=["S00"]', root=root))
+
+    assert done.pop("momentum_rank") == "computed"
+    assert set(done.values()) <= {"fresh"}
+
+
+def test_full_computes_again(run_cli, root):
+    run_cli("calculate-features", root=root)
+
+    assert set(_done(run_cli("calculate-features", "--full", "--json", root=root)).values()) == {"computed"}
+
+
+def test_dry_run_stores_nothing(run_cli, root):
+    ran = run_cli("calculate-features", "--dry-run", "--json", root=root)
+
+    assert set(_done(ran).values()) == {"would compute"}
+    assert not (root / "data_lake" / "features").exists()
+
+
+def test_chosen_symbols_join_what_is_stored(run_cli, root):
+    run_cli("calculate-features", "--symbols", "S01,S02", root=root)
+    run_cli("calculate-features", "--symbols", "S03", root=root)
+
+    with Lake.open(root / "data_lake") as lake:
+        frame = lake.snapshot().feature_frame()
+
+    assert frame["symbol"].unique().sort().to_list() == ["S01", "S02", "S03"]
+
+
+def test_an_interrupted_run_loses_no_finished_group(run_cli, root, monkeypatch):
+    from aitrader.jobs import calculate_features as job
+
+    monkeypatch.setattr(job, "GROUP", 2)
+    whole, calls = job.compute, []
+
+    def interrupted(*arguments, **options):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr(job, "compute", interrupted)
+    code = run_cli("calculate-features", root=root).code
+    monkeypatch.setattr(job, "compute", whole)
+
+    done = _done(run_cli("calculate-features", "--json", root=root))
+
+    assert code == 130
+    assert list(done.values()) == ["fresh", "fresh", "computed", "computed", "computed"]
+
+
+def test_an_unknown_set_is_refused_with_the_nearest_name(run_cli, root):
+    ran = run_cli("calculate-features", "--feature-set", "momentun", root=root)
+
+    assert ran.code == 2
+    assert "momentum" in ran.err
+
+
+def test_a_feature_that_looks_ahead_is_refused_with_its_column(run_cli, root):
+    cheat = "features.custom.cheat=close.shift(-1) / close - 1"
+
+    ran = run_cli("calculate-features", "--feature-set", "cheat", "--set", cheat, root=root)
+
+    assert ran.code == 2
+    assert "Column 13" in ran.err
+    assert "looks ahead" in ran.err
+
+
+def test_an_unknown_symbol_is_refused(run_cli, root):
+    assert run_cli("calculate-features", "--symbols", "NOPE", root=root).code == 2
+
+
+def test_an_empty_lake_is_an_error_of_its_data(run_cli, bare_root):
+    assert run_cli("calculate-features", root=bare_root).code == 3
+
+
+def test_a_second_run_at_the_same_time_is_refused(run_cli, root):
+    with Lake.open(root / "data_lake") as lake, lake.writer("features/1d"):
+        assert run_cli("calculate-features", root=root).code == 6
