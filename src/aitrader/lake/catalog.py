@@ -170,7 +170,8 @@ class Catalog:
             raw = self._database.execute("SELECT version, recorded_at, dataset, digest FROM commits ORDER BY version")
             commits = [CommitRow(v, datetime.fromisoformat(at), dataset, digest) for v, at, dataset, digest in raw]
             files, series, features = self._rows(FileRow), self._rows(SeriesRow), self._rows(FeatureRow)
-        self._verify(commits, (files, series, features))
+        with self._guard():
+            self._verify(commits, (files, series, features))
         kept = tuple(commit for commit in commits if as_of is None or commit.recorded_at <= as_of)
         version = kept[-1].version if kept else 0
         return State(
