@@ -122,7 +122,9 @@ def render(view: BacktestView) -> str:
         There is no session or no curve, or a series has another length than ``sessions``.
     """
     _check(view)
-    return render_page("backtest", view=view, charts=_charts(view), months=_months(view), headline=view.metrics[:6])
+    return render_page(
+        "backtest.html", view=view, charts=_charts(view), months=_months(view), headline=view.metrics[:6]
+    )
 
 
 @dataclass(frozen=True, slots=True)

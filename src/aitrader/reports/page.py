@@ -14,8 +14,8 @@ from aitrader.reports.figures import plain, show
 
 
 def render_page(template: str, **values: Any) -> str:
-    """Return the page that ``templates/<template>.html`` makes of ``values``; an unknown name in it is an error."""
-    return _environment().get_template(f"{template}.html").render(**values)
+    """Return the text that ``templates/<template>`` makes of ``values``; an unknown name in it is an error."""
+    return _environment().get_template(template).render(**values)
 
 
 @cache
@@ -33,4 +33,6 @@ def _environment() -> jinja2.Environment:
 
 
 def _clean(value: object) -> object:
-    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return "\n".join(plain(line) for line in value.split("\n"))
+    return value

@@ -1,0 +1,120 @@
+"""`aitrader validate`: the gate that a CI job can ask."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from aitrader.cli.options import Outcome, Run, command, listed
+from aitrader.cli.render import colored, table
+
+if TYPE_CHECKING:
+    from aitrader.jobs.validate import Result, ValidationReport
+
+
+class Level(StrEnum):
+    """How far to look; each level contains the ones before it."""
+
+    CONFIG = "config"
+    DATA = "data"
+    MODEL = "model"
+
+
+class Format(StrEnum):
+    """How the checks are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    JUNIT = "junit"
+
+
+_COLORS: Final = {"pass": "green", "warn": "yellow", "fail": "bold red", "skipped": "dim"}
+
+_SHOWN: Final = 16
+"""Details of one check that the table shows; --json has all."""
+
+Names = list[str] | None
+
+
+@command
+def validate(
+    run: Run,
+    level: Annotated[
+        Level, typer.Option("--level", help="config needs no lake; each level contains the ones before.")
+    ] = Level.MODEL,
+    only: Annotated[
+        Names, typer.Option("--only", metavar="NAMES", help="Only these checks, whatever their level.")
+    ] = None,
+    skip: Annotated[Names, typer.Option("--skip", metavar="NAMES", help="Leave these checks out.")] = None,
+    require: Annotated[
+        Names, typer.Option("--require", metavar="NAMES|all", help="Fail if one of these is skipped.")
+    ] = None,
+    output: Annotated[Format, typer.Option("--format", help="junit prints XML for a CI system.")] = Format.TABLE,
+) -> Outcome:
+    """Check settings, data and models; the gate for CI.
+
+    Each check passes, warns, fails or is skipped, with its reason. Exit code 3 when one fails, or none was executed.
+    Settings that cannot be read at all end with exit code 2 before any check.
+    """
+    from aitrader.jobs.validate import Choice
+    from aitrader.jobs.validate import validate as job
+
+    choice = Choice(listed(only), listed(skip) or (), listed(require) or ())
+    report = job(
+        run.config,
+        run.root,
+        level=level.value,
+        choice=choice,
+        now=run.now,
+        clock=run.clock,
+        progress=run.progress,
+    )
+    return Outcome(
+        result=report,
+        tables=_shown(report, output),
+        warnings=report.warnings if output is Format.TABLE else (),
+        status="done" if report.passed else "failed",
+        exit_code=0 if report.passed else 3,
+    )
+
+
+def _shown(report: "ValidationReport", output: Format) -> list[Any]:
+    if output is Format.JSON:
+        import json
+
+        from aitrader.envelope import jsonable
+
+        return [json.dumps(jsonable(report), indent=2, ensure_ascii=False)]
+    if output is Format.JUNIT:
+        from aitrader.reports.junit import Case, render_junit
+
+        cases = [Case(r.level, r.name, r.status, r.reason, r.details) for r in report.results]
+        return [render_junit("aitrader", cases)]
+    return _tables(report)
+
+
+def _tables(report: "ValidationReport") -> list[Any]:
+    rows = [(r.level, r.name, colored(r.status, _COLORS[r.status]), r.reason) for r in report.results]
+    counts = ", ".join(f"{report.count(status)} {status}" for status in ("pass", "warn", "fail", "skipped"))
+    verdict = colored(
+        "fit for use" if report.passed else "NOT fit for use", "bold green" if report.passed else "bold red"
+    )
+    title = f"Validate, level {report.level}"
+    shown = [table(title, ("level", "check", "status", "found"), rows, caption=counts)]
+    return [*shown, *(_details(result) for result in report.results if _telling(result)), verdict]
+
+
+def _telling(result: "Result") -> bool:
+    return result.status in {"warn", "fail"} and bool(result.details or result.fix)
+
+
+def _details(result: "Result") -> Any:
+    from rich.text import Text
+
+    lines = [f"    {line}" for line in result.details[:_SHOWN]]
+    if len(result.details) > _SHOWN:
+        lines.append(f"    and {len(result.details) - _SHOWN} more; --format json has all")
+    if result.fix:
+        lines.append(f"    fix: {result.fix}")
+    head = (f"  {result.name}: ", _COLORS[result.status])
+    return Text.assemble(head, f"{result.reason}\n", "\n".join(lines), "\n")
