@@ -151,7 +151,7 @@ def test_a_writer_that_dies_before_the_manifest_leaves_no_version(store, folder,
         target.write_text(text)
 
     before = (folder.parent / "manifest.json").read_bytes()
-    monkeypatch.setattr(model_store, "write_text", dies)
+    monkeypatch.setattr(model_store, "_write", dies)
     with pytest.raises(KeyboardInterrupt):
         store.add("trees", _record("20140101-00000001"), b"new", b"{}")
     monkeypatch.undo()
@@ -166,7 +166,7 @@ def test_a_full_disk_leaves_everything_as_it_was(store, folder, monkeypatch):
     def full(target, text):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(model_store, "write_text", full)
+    monkeypatch.setattr(model_store, "_write", full)
     with pytest.raises(LakeError, match="No space left"):
         store.add("trees", _record("20140101-00000001"), b"new", b"{}")
 

@@ -229,12 +229,10 @@ def check_window(passport: Passport, rows: pl.DataFrame, start: date, end: date)
     first = rows["session"].min()
     if isinstance(first, date) and start >= first:
         return
-    known = f"its out-of-fold rows begin on {first}" if first else "this lake has no out-of-fold rows of it"
-    fix = (
-        f"Choose sessions from {first} on."
-        if first
-        else f"Choose sessions after {label_end}, or train it in this lake."
-    )
+    known, fix = "this lake has no out-of-fold rows of it", f"Choose sessions after {label_end}, or train it here."
+    if isinstance(first, date):
+        begin = first.isoformat()
+        known, fix = f"its out-of-fold rows begin on {begin}", f"Choose sessions from {begin} on."
     raise DataLeakageError(
         f"Model {passport.name} {passport.version} would decide on {start} to {end}, but it was trained on "
         f"{passport.train.first} to {label_end}, and {known}.",

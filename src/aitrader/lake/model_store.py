@@ -25,7 +25,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from aitrader.envelope import jsonable
 from aitrader.errors import LakeError, ModelStoreError
-from aitrader.lake.files import sync_folder, write_text
+from aitrader.lake.files import replacing, sync_folder
 
 MANIFEST: Final = "manifest.json"
 CARD: Final = "card.json"
@@ -176,7 +176,7 @@ class ModelStore:
         others = tuple(known for known in manifest.versions if known.version != stored.version)
         try:
             _replace_folder(self._root / name / stored.version, texts)
-            write_text(self._root / name / MANIFEST, _manifest_text((*others, stored)))
+            _write(self._root / name / MANIFEST, _manifest_text((*others, stored)))
         except OSError as error:
             raise LakeError(
                 f"Model {name} could not be written to {self._root}: {error}.",
@@ -287,7 +287,7 @@ def _replace_folder(target: Path, texts: Mapping[str, str]) -> None:
         for folder in (target.parent, fresh):
             folder.chmod(folder.stat().st_mode & ~stat.S_IWOTH)
         for name, text in texts.items():
-            write_text(fresh / name, text)
+            _write(fresh / name, text)
         if target.exists():
             target.rename(old)
         fresh.rename(target)
@@ -295,6 +295,11 @@ def _replace_folder(target: Path, texts: Mapping[str, str]) -> None:
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(target: Path, text: str) -> None:
+    with replacing(target) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))
 
 
 def _manifest_text(versions: tuple[StoredVersion, ...]) -> str:
