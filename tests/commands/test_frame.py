@@ -27,7 +27,7 @@ class Result:
     value: float
 
 @command
-def fake(run: Run, what: Annotated[str, typer.Option()] = "", symbols: Annotated[list[str] | None, typer.Option()] = None) -> Outcome:
+def fake(run: Run, what: Annotated[str, typer.Option()] = "") -> Outcome:
     """Do what the test asks."""
     log = logging.getLogger("aitrader.fake")
     log.info("working", extra={"symbol": "AAPL", "rows": 3, "ratio": float("nan")})

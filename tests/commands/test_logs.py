@@ -35,10 +35,8 @@ def test_lines_of_all_commands_and_rotated_files_come_in_order(run_cli, bare_roo
 
 
 def test_command_level_run_and_last_filter(run_cli, bare_root):
-    write(
-        bare_root, "scan.jsonl",
-        line(1, "error", event="a"), line(2, "info", event="b"), line(3, "error", "r2", "c"), line(4, "error", event="d"),
-    )  # fmt: skip
+    lines = [line(1, "error", event="a"), line(2, "info", event="b"), line(3, "error", "r2", "c")]
+    write(bare_root, "scan.jsonl", *lines, line(4, "error", event="d"))
     write(bare_root, "train.jsonl", line(9, "error", event="other"))
 
     words = ("logs", "--json", "--command", "scan", "--level", "warning", "--run", "r1")

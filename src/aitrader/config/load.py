@@ -229,6 +229,6 @@ def _dotted_origins(config: Config, origins: Mapping[tuple[str | int, ...], str]
 
 def _shown(root: Path, path: Path) -> str:
     try:
-        return str(path.resolve().relative_to(root))
+        return str(path.absolute().relative_to(root))
     except ValueError:
         return str(path)
