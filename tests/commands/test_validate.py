@@ -1,14 +1,19 @@
 """``aitrader validate``."""
 
-from datetime import date
+from datetime import date, timedelta
 from xml.etree import ElementTree as ET
 
 import polars as pl
 import pytest
 
+from aitrader.domain.calendars import calendar
+from aitrader.domain.clock import wall_clock
 from aitrader.jobs.checks import LEVELS
+from aitrader.lake.quality import admit
 from aitrader.lake.store import Lake
 from aitrader.registry import lookup
+from aitrader.sources.sample import SampleSettings, Sp500SampleBars
+from aitrader.sources.source import Context
 
 NAMES = [check.name for level in LEVELS for check in lookup("levels", LEVELS, level)]
 
@@ -261,3 +266,24 @@ def test_models_are_skipped_until_one_is_trained(run_cli, filled):
     assert statuses(ran)["models"] == "skipped"
     assert "aitrader train" in results(ran)["models"]["reason"]
     assert statuses(ran)["gate"] == "skipped"
+
+
+def test_the_second_sample_set_fails_with_its_known_faults(run_cli, bare_root):
+    venue = calendar("XNYS")
+    source = Sp500SampleBars(SampleSettings(), Context(venue, timedelta(minutes=15), wall_clock))
+    fetched = source.fetch(source.listing().symbols, date(2009, 1, 1), date(2010, 12, 31))
+    admission = admit(fetched.bars, venue, wall_clock())
+    with Lake.open(bare_root / "data_lake", create=True) as lake:
+        lake.append("bars/1d", admission.accepted, source=source.name, series=fetched.series)
+        lake.quarantine("bars/1d", admission.quarantined, source=source.name)
+
+    ran = run_cli("validate", "--only", "quality,sessions,symbol-days,large-gaps", "--json", root=bare_root)
+
+    found = results(ran)
+    assert ran.code == 3
+    assert found["quality"]["reason"] == "78 rows quarantined, 78 with open or close outside [low, high]"
+    assert found["sessions"]["reason"] == "7 missing sessions of 252"
+    assert found["symbol-days"]["reason"].startswith("290 other symbol-days missing")
+    assert found["large-gaps"]["status"] == "warn"
+    symbols = "AMD ARG BDK BNI CAH CCE CVS DHR EK ESRX ETFC GIS MFE NOVL STR WY"
+    assert " ".join(line.split()[0] for line in found["large-gaps"]["details"]) == symbols

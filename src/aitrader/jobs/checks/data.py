@@ -101,7 +101,7 @@ def large_gaps(bench: Bench) -> Finding:
     rows = gaps.select("symbol", "session", "open", "last_close", "gap").iter_rows()
     return warned(
         f"{gaps.height} opens lie more than {limit:.0%} from the last close before them: "
-        f"{', '.join(gaps['symbol'].unique().sort().to_list())}",
+        f"{listed(gaps['symbol'].unique().sort().to_list())}",
         [f"{symbol} {session}: {last:.2f} to {first:.2f} ({gap:+.1%})" for symbol, session, first, last, gap in rows],
         "Look at them before you believe features of these symbols; prices alone do not say the cause.",
     )
