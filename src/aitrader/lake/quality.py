@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import reduce
-from operator import or_
+from operator import and_
 from typing import Final
 
 import polars as pl
@@ -116,18 +116,17 @@ def _symbols(rows: pl.DataFrame) -> dict[str, pl.Expr]:
     bad = [symbol for symbol in rows["symbol"].unique().drop_nulls() if not _is_symbol(symbol)]
     return {
         "symbol is missing": pl.col("symbol").is_null(),
-        "not a symbol": pl.col("symbol").is_in(pl.Series(bad, dtype=pl.String())),
+        "not a symbol": pl.col("symbol").is_in(bad),
     }
 
 
 def _times(calendar: Calendar, now: datetime) -> dict[str, pl.Expr]:
     session, known = pl.col("session"), pl.col("known_at")
     closes = pl.Series(calendar.closes, dtype=INSTANT)
-    is_session = session.is_in(pl.Series(calendar.sessions, dtype=pl.Date()))
     close = session.replace_strict(pl.Series(calendar.sessions), closes, default=None, return_dtype=INSTANT)
     return {
         "session is missing": session.is_null(),
-        f"not a session of {calendar.name}": ~is_session,
+        f"not a session of {calendar.name}": session.is_not_null() & close.is_null(),
         "known_at is missing": known.is_null(),
         "session was not over yet": (known > now) | (close > now),
         "known before its session closed": known < close,
@@ -136,17 +135,20 @@ def _times(calendar: Calendar, now: datetime) -> dict[str, pl.Expr]:
 
 def _numbers() -> dict[str, pl.Expr]:
     low, high = pl.col("low"), pl.col("high")
-    unfit = [pl.col(name).is_null() | ~pl.col(name).is_finite() for name in _PRICES]
-    volume = pl.col("volume")
+    fit = reduce(and_, (_finite(name) for name in _PRICES))
     return {
-        "price is missing or not finite": reduce(or_, unfit),
-        "price is not positive": pl.min_horizontal(_PRICES) <= 0,
-        "high is below low": high < low,
-        "open is outside [low, high]": (pl.col("open") < low) | (pl.col("open") > high),
-        "close is outside [low, high]": (pl.col("close") < low) | (pl.col("close") > high),
-        "volume is missing or not finite": volume.is_null() | ~volume.is_finite(),
-        "volume is negative": volume < 0,
+        "price is missing or not finite": ~fit,
+        "price is not positive": fit & (pl.min_horizontal(_PRICES) <= 0),
+        "high is below low": fit & (high < low),
+        "open is outside [low, high]": fit & ((pl.col("open") < low) | (pl.col("open") > high)),
+        "close is outside [low, high]": fit & ((pl.col("close") < low) | (pl.col("close") > high)),
+        "volume is missing or not finite": ~_finite("volume"),
+        "volume is negative": _finite("volume") & (pl.col("volume") < 0),
     }
+
+
+def _finite(name: str) -> pl.Expr:
+    return pl.col(name).is_finite().fill_null(value=False)  # a NaN is above every number for Polars
 
 
 def _reason(tests: Mapping[str, pl.Expr]) -> pl.Expr:
