@@ -51,7 +51,6 @@ def test_validate_lets_each_plug_in_parse_its_section(run_cli, root):
     ("setting", "word"),
     [
         ("models.lgbm.kind=lightgmb", "lightgbm"),
-        ("strategies.top5.params.model=lgmb", "lgbm"),
         ("data.source=yahooo", "yahoo"),
         ("data.sources.fils={path: x}", "files"),
     ],

@@ -1,11 +1,33 @@
 """A root to write settings into, and a way to read them."""
 
-from collections.abc import Callable
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from aitrader.config.load import Loaded, load
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def unprivileged_folder() -> Iterator[Path]:
+    """A folder of somebody who is not root; the test runs as that user."""
+    folder = Path(tempfile.mkdtemp())
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.chown(folder, NOBODY, NOBODY)
+        os.seteuid(NOBODY)
+    try:
+        yield folder
+    finally:
+        if was_root:
+            os.seteuid(0)
+        shutil.rmtree(folder)
+
 
 Read = Callable[..., Loaded]
 

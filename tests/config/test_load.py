@@ -1,7 +1,5 @@
 """Layers, origins, and the errors that name file, line and key."""
 
-import os
-
 import pytest
 
 from aitrader.config.load import load
@@ -181,13 +179,18 @@ def test_a_file_that_cannot_be_settings_is_named(root, read, tmp_path, kind):
         read(config_path=one) if kind == "missing" else read()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_without_permission_is_named(root, read):
-    (root / "config" / "risk.yaml").write_text("max_gross: 1\n")
-    (root / "config" / "risk.yaml").chmod(0)
+@pytest.mark.parametrize("name", ["aitrader.yaml", "risk.yaml"])
+def test_a_file_without_permission_is_named(unprivileged_folder, name):
+    (unprivileged_folder / "config").mkdir()
+    (unprivileged_folder / "config" / "aitrader.yaml").write_text("mode: paper\n")
+    file = unprivileged_folder / "config" / name
+    file.touch()
+    file.chmod(0)
+    with pytest.raises(PermissionError):  # the fault was really injected
+        file.read_text()
 
-    with pytest.raises(ConfigError, match=r"config/risk.yaml cannot be read"):
-        read()
+    with pytest.raises(ConfigError, match=rf"config/{name} cannot be read: Permission denied"):
+        load(unprivileged_folder, env={})
 
 
 def test_an_unknown_profile_lists_the_known(root, read):

@@ -27,7 +27,7 @@ def validate(run: Run) -> Outcome:
     """Check every setting; no lake is needed.
 
     Files, profile, environment and --set are read and typed; then every plug-in parses its own section. Exit code 2
-    when something is wrong.
+    when something is wrong. `aitrader validate --level config` also follows names, features and limits.
     """
     from aitrader.jobs.configuration import check
 

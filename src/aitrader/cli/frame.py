@@ -21,7 +21,7 @@ from aitrader.envelope import Envelope, ErrorBody, Status, jsonable
 from aitrader.errors import AitraderError, DataError, RefusedError, Stopped, UsageError, exit_code_of
 
 if TYPE_CHECKING:
-    from aitrader.cli.options import Outcome, Run
+    from aitrader.cli.run import Outcome, Run
     from aitrader.jobs.progress import Progress
 
 _log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Frame:
     def execute(self, run: "Run", call: Callable[[], "Outcome"]) -> int:
         """Run one command's function and show what it answers; return the exit code."""
         self._command, self._json, self._debug = run.command, run.json, run.common.debug
-        with self._logging(run), self._stop:
+        with self._stop, self._logging(run):
             _log.info("started", extra={"command": run.command})
             try:
                 # A library that prints must not spoil the answer on stdout.

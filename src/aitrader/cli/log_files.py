@@ -17,7 +17,7 @@ from aitrader.errors import AitraderError
 from aitrader.transport.redact import HIDDEN, Redactor
 
 if TYPE_CHECKING:
-    from aitrader.cli.options import Run
+    from aitrader.cli.run import Run
 
 MAX_BYTES: Final = 5_000_000
 KEPT_FILES: Final = 5

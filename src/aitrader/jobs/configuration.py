@@ -121,7 +121,7 @@ def difference(
 
 
 def check(config: Config, digest: str) -> ConfigurationReport:
-    """Parse the section of every plug-in with its own model, and look up what sections name in each other."""
+    """Parse the section of every plug-in with its own model. What sections name in each other is not followed."""
     parsed, problems = [], []
     for section, attempt in _attempts(config):
         try:
@@ -150,20 +150,16 @@ def _attempts(config: Config) -> Iterator[tuple[str, Callable[[], object]]]:
     for family in ("models", "strategies", "scanners"):
         for name, section in getattr(config, family).items():
             where = f"{family}.{name}.params"
-            yield where, partial(_parsed, config, family, section.kind, section.params, where)
+            yield where, partial(_parsed, family, section.kind, section.params, where)
     for name, values in config.data.sources.items():
         where = f"data.sources.{name}"
-        yield where, partial(_parsed, config, "sources", name, values, where)
+        yield where, partial(_parsed, "sources", name, values, where)
     if config.data.source is not None:
         yield "data.source", partial(lookup, "sources", SOURCES, config.data.source)
 
 
-def _parsed(config: Config, family: str, kind: str, values: Mapping[str, Any], where: str) -> None:
-    found = parse_section(lookup(family, FAMILIES[family], kind).Settings, values, where)
-    model = getattr(found, "model", None)
-    if isinstance(model, str) and family in {"strategies", "scanners"} and model not in config.models:
-        known = ", ".join(sorted(config.models)) or "none"
-        raise ConfigError(f"{where}.model names {model!r}; there is no such model.", fix=f"Known models: {known}.")
+def _parsed(family: str, kind: str, values: Mapping[str, Any], where: str) -> None:
+    parse_section(lookup(family, FAMILIES[family], kind).Settings, values, where)
 
 
 def _named(config: Config) -> dict[str, Any]:
