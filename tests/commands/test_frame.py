@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
@@ -361,3 +363,26 @@ def test_the_table_costs_no_heavy_import():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def listed(table, prefix=""):
+    for name, (target, text) in table.items():
+        module, _, function = target.partition(":")
+        if find_spec(module) is None:
+            continue
+        found = import_module(module)
+        if not function and hasattr(found, "COMMANDS"):
+            yield from listed(found.COMMANDS, f"{name} ")
+        else:
+            yield f"{prefix}{name}", text, getattr(found, function or name.replace("-", "_"))
+
+
+@pytest.mark.parametrize(("name", "text", "function"), [pytest.param(*row, id=row[0]) for row in listed(app.COMMANDS)])
+def test_a_command_s_line_in_the_table_begins_its_own_text(run_cli, name, text, function):
+    assert function.__doc__.startswith(text.rstrip("."))
+
+    ran = run_cli(*name.split(), "--help")
+
+    assert ran.code == 0
+    for option in ("--config", "--profile", "--set", "--root", "--book", "--json", "--verbose", "--debug", "--now"):
+        assert option in ran.out

@@ -44,7 +44,7 @@ def validate(run: Run) -> Outcome:
 @command
 def show(
     run: Run,
-    section: Annotated[str | None, typer.Argument(metavar="[SECTION]", help="Only this section.")] = None,
+    section: Annotated[str | None, typer.Argument(metavar="SECTION", help="Only this section.")] = None,
     origin: Annotated[bool, typer.Option("--origin", help="Show where each value was set.")] = False,
 ) -> Outcome:
     """Show every setting, with --origin where it was set."""

@@ -151,6 +151,8 @@ def command(function: Callable[..., Outcome]) -> Callable[..., int]:
     run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run_command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     run_command.__name__ = function.__name__
-    run_command.__doc__ = function.__doc__
+    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    # Typer keeps the source's line breaks, and takes brackets for markup.
+    run_command.__doc__ = "\n\n".join(" ".join(part.split()).replace("[", r"\[") for part in paragraphs)
     run_command.__module__ = function.__module__
     return run_command
