@@ -308,7 +308,7 @@ def constant(value: Number) -> Expr:
     """Return a number; it must be finite."""
     if not isfinite(value):
         raise ValueError(f"{value} is not a finite number")
-    return Expr("constant", (), (float(value),))
+    return Expr("constant", (), (float(value) + 0.0,))  # + 0.0: there is no negative zero
 
 
 def lift(value: Operand) -> Expr:

@@ -185,7 +185,7 @@ class _Reader:
         try:
             return self.features[name](**settings)
         except ValueError as error:
-            raise self.wrong(node.keywords[0].value if node.keywords else node, str(error)) from error
+            raise self.wrong(node.keywords[0] if node.keywords else node, str(error)) from error
         except ConfigError as error:
             raise _wrong(self.text, self._place(node), str(error).rstrip("."), error.fix) from error
 

@@ -83,7 +83,9 @@ class Program:
         """
         run = _Run(self, panel, min_names, np.empty((len(self.exprs), *panel.shape), dtype=np.float32))
         symbols, sessions = panel.shape
-        rows = max(1, BLOCK_CELLS // max(1, sessions))
+        if not symbols or not sessions:
+            return run.out
+        rows = max(1, BLOCK_CELLS // sessions)
         blocks = [slice(start, min(start + rows, symbols)) for start in range(0, symbols, rows)]
         apply = map if executor is None else executor.map
         done = 0

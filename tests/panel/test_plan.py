@@ -1,0 +1,120 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from aitrader.panel import plan as planning
+from aitrader.panel.expr import column
+from aitrader.panel.plan import columns_of, looks_across, plan
+
+X, Y = column("x"), column("y")
+EXPRS = (
+    X / X.shift(20) - 1,
+    X.std(20),
+    X.kurt(60, 40),
+    X.corr(Y, 30),
+    X.ema(12) / X,
+    (X.mean(5) / X.mean(37)).rank_across(),
+    X.quantile(11, 0.3),
+    X.beta((X / X.shift(1) - 1).mean_across(), 40, 20),
+)
+
+
+@pytest.fixture
+def panel(make_panel):
+    rng = np.random.default_rng(11)
+    x = 50 * np.exp(rng.normal(0, 0.02, (23, 500)).cumsum(axis=1))
+    x[rng.random(x.shape) < 0.01] = np.nan
+    x[3, :200] = np.nan
+    return make_panel({"x": x, "y": rng.normal(size=x.shape)})
+
+
+def test_common_parts_are_computed_once():
+    deviation = len(plan([X.std(20)]).instructions)
+
+    # The parts of 1, 2, 4, 8 and 16 bars serve both; only the mean's own last merge is new.
+    assert len(plan([X.std(20), X.mean(20)]).instructions) == deviation + 1
+    assert len(plan([X.std(20), X.mean(20), X.std(20) + X.mean(20)]).instructions) == deviation + 2
+
+
+@pytest.mark.parametrize(
+    ("expr", "bars"),
+    [
+        (X, 0),
+        (X / X.shift(20) - 1, 20),
+        (X.mean(20), 19),
+        (X.shift(3).mean(20).shift(2), 24),
+        ((X.mean(5) + X.mean(9)).rank_across(), 8),
+        (X.corr(Y.shift(30), 10), 39),
+        (X.ema(3), None),
+        (X.mean(5) / X.wilder(3).shift(1), None),
+    ],
+)
+def test_the_lookback_follows_from_the_expression(expr, bars):
+    assert plan([expr]).lookback(0) == bars
+
+
+def test_columns_and_cross_sections_are_found():
+    assert columns_of((X / Y.mean(3)).rank_across()) == {"x", "y"}
+    assert looks_across(X.rank_across() + 1)
+    assert not looks_across(X.rank(5))
+
+
+@pytest.mark.parametrize("cells", [1, 500, 1700, 10**9])
+def test_the_size_of_a_block_changes_no_bit(panel, monkeypatch, cells):
+    expected = plan(EXPRS).run(panel)
+    monkeypatch.setattr(planning, "BLOCK_CELLS", cells)
+
+    np.testing.assert_array_equal(plan(EXPRS).run(panel), expected)
+
+
+def test_threads_change_no_bit(panel, monkeypatch):
+    expected = plan(EXPRS).run(panel)
+    monkeypatch.setattr(planning, "BLOCK_CELLS", 1000)
+
+    with ThreadPoolExecutor(4) as executor:
+        got = plan(EXPRS).run(panel, executor=executor)
+
+    np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("position", range(len(EXPRS)))
+def test_the_company_of_other_features_changes_no_bit(panel, position):
+    alone = plan([EXPRS[position]]).run(panel)[0]
+
+    np.testing.assert_array_equal(plan(EXPRS).run(panel)[position], alone)
+
+
+@pytest.mark.parametrize("expr", [expr for expr in EXPRS if plan([expr]).lookback(0) is not None])
+def test_a_day_built_alone_equals_the_full_build(panel, expr):
+    program = plan([expr])
+    full = program.run(panel)[0]
+
+    for cut in np.random.default_rng(1).integers(150, 500, 12):
+        part = program.run(panel.slice(cut - program.lookback(0), cut + 1))[0]
+        np.testing.assert_array_equal(part[:, -1], full[:, cut])
+
+
+def test_progress_counts_blocks_of_every_pass(panel, monkeypatch):
+    monkeypatch.setattr(planning, "BLOCK_CELLS", 5000)
+    seen = []
+
+    plan([X.rank_across()]).run(panel, progress=lambda done, total: seen.append((done, total)))
+
+    assert seen == [(done, 6) for done in range(1, 7)]
+
+
+def test_registers_are_freed_at_their_last_use():
+    steps = plan(EXPRS).passes[0].steps
+    freed = [number for step in steps for number in step.frees]
+
+    assert sorted(freed) == sorted(step.number for step in steps)
+
+
+def test_an_empty_panel_gives_an_empty_answer(make_panel):
+    assert plan(EXPRS).run(make_panel({"x": np.empty((0, 5)), "y": np.empty((0, 5))})).shape == (8, 0, 5)
+    assert plan(EXPRS).run(make_panel({"x": np.empty((3, 0)), "y": np.empty((3, 0))})).shape == (8, 3, 0)
+
+
+def test_results_are_float32(panel):
+    assert plan(EXPRS).run(panel).dtype == np.float32

@@ -1,0 +1,175 @@
+"""Every rolling operator against a plain reading of its definition, one window at a time."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from aitrader.panel.expr import column
+
+X, Y = column("x"), column("y")
+
+
+def _moment(x, power):
+    return np.mean((x - x.mean()) ** power)
+
+
+def _skew(x):
+    n = len(x)
+    return np.sqrt(n * (n - 1)) / (n - 2) * _moment(x, 3) / _moment(x, 2) ** 1.5
+
+
+def _kurt(x):
+    n = len(x)
+    return (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * (_moment(x, 4) / _moment(x, 2) ** 2 - 3) + 6)
+
+
+def _line(x, t):
+    slope, start = np.polyfit(t - t[-1], x, 1)
+    return slope, start
+
+
+# name -> (least number of values, whether a constant window has no answer, function of values and their times)
+ONE = {
+    "sum": (1, False, lambda x, t, now, w: x.sum()),
+    "mean": (1, False, lambda x, t, now, w: x.mean()),
+    "var": (2, False, lambda x, t, now, w: x.var(ddof=1)),
+    "std": (2, False, lambda x, t, now, w: x.std(ddof=1)),
+    "mad": (1, False, lambda x, t, now, w: np.abs(x - x.mean()).mean()),
+    "skew": (3, True, lambda x, t, now, w: _skew(x)),
+    "kurt": (4, True, lambda x, t, now, w: _kurt(x)),
+    "min": (1, False, lambda x, t, now, w: x.min()),
+    "max": (1, False, lambda x, t, now, w: x.max()),
+    "argmin": (1, False, lambda x, t, now, w: now - t[x == x.min()].max()),
+    "argmax": (1, False, lambda x, t, now, w: now - t[x == x.max()].max()),
+    "median": (1, False, lambda x, t, now, w: np.median(x)),
+    "rank": (1, False, lambda x, t, now, w: ((x < x[-1]).sum() + ((x == x[-1]).sum() + 1) / 2) / len(x)),
+    "wma": (1, False, lambda x, t, now, w: np.average(x, weights=t - now + w)),
+    "slope": (2, False, lambda x, t, now, w: _line(x, t)[0]),
+    "rsquare": (2, True, lambda x, t, now, w: np.corrcoef(x, t)[0, 1] ** 2),
+    "residual": (2, False, lambda x, t, now, w: x[-1] - _line(x, t)[1]),
+}
+TWO = {
+    "cov": (2, lambda x, y: np.cov(x, y)[0, 1]),
+    "corr": (2, lambda x, y: np.corrcoef(x, y)[0, 1] if x.std() > 0 and y.std() > 0 else np.nan),
+    "beta": (2, lambda x, y: np.cov(x, y)[0, 1] / y.var(ddof=1) if y.std() > 0 else np.nan),
+}
+NEED_NOW = {"rank", "residual"}
+
+# Whole and half numbers: ties and constant stretches are common, and sums are exact.
+numbers = st.one_of(st.just(np.nan), st.integers(-40, 40).map(lambda n: n / 2))
+series = st.integers(1, 30).flatmap(lambda length: arrays(np.float64, (2, length), elements=numbers))
+windows = st.integers(1, 34).flatmap(lambda bars: st.tuples(st.just(bars), st.none() | st.integers(1, bars)))
+
+
+def _expected(name, x, bars, least):
+    fewest, no_constant, function = ONE[name]
+    out = np.full(len(x), np.nan)
+    for now in range(len(x)):
+        times = np.arange(max(0, now - bars + 1), now + 1)
+        known = times[~np.isnan(x[times])]
+        inside = x[known]
+        if len(inside) < max(least, fewest) or (name in NEED_NOW and np.isnan(x[now])):
+            continue
+        if no_constant and np.ptp(inside) == 0:
+            continue
+        out[now] = function(inside, known.astype(float), now, bars)
+    return out
+
+
+@pytest.mark.parametrize("name", ONE)
+@settings(max_examples=60, deadline=None)
+@given(x=series, window=windows)
+def test_one_series(value, name, x, window):
+    bars, least = window
+
+    got = value(getattr(X, name)(bars, least), x=x)
+
+    for row in range(2):
+        expected = _expected(name, x[row], bars, least or bars)
+        np.testing.assert_allclose(got[row], expected, rtol=1e-5, atol=2e-6, err_msg=str(x[row]))
+
+
+@pytest.mark.parametrize("name", TWO)
+@settings(max_examples=60, deadline=None)
+@given(x=series, window=windows, data=st.data())
+def test_two_series(value, name, x, window, data):
+    bars, least = window
+    y = data.draw(arrays(np.float64, x.shape, elements=numbers))
+    fewest, function = TWO[name]
+
+    got = value(getattr(X, name)(Y, bars, least), x=x, y=y)
+
+    for row in range(2):
+        for now in range(x.shape[1]):
+            a, b = (grid[row, max(0, now - bars + 1) : now + 1] for grid in (x, y))
+            both = ~np.isnan(a) & ~np.isnan(b)
+            enough = both.sum() >= max(least or bars, fewest)
+            expected = function(a[both], b[both]) if enough else np.nan
+            np.testing.assert_allclose(got[row, now], expected, rtol=1e-5, atol=2e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(x=series, window=windows, share=st.floats(0, 1))
+def test_quantiles_interpolate_as_numpy_does(value, x, window, share):
+    bars, least = window
+
+    got = value(X.quantile(bars, share, least), x=x)
+
+    for row in range(2):
+        for now in range(x.shape[1]):
+            inside = x[row, max(0, now - bars + 1) : now + 1]
+            inside = inside[~np.isnan(inside)]
+            expected = np.quantile(inside, share) if len(inside) >= (least or bars) else np.nan
+            np.testing.assert_allclose(got[row, now], expected, rtol=1e-5, atol=2e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(x=series, bars=st.integers(1, 34))
+def test_a_count_counts_values(value, x, bars):
+    got = value(X.count(bars), x=x)
+
+    for now in range(x.shape[1]):
+        window = x[:, max(0, now - bars + 1) : now + 1]
+        assert got[:, now].tolist() == (~np.isnan(window)).sum(axis=1).tolist()
+
+
+@pytest.mark.parametrize("level", [1e6 / 3, 0.1, 7.0])
+def test_a_constant_series_has_no_noise(value, level):
+    x = np.full(300, level)
+
+    for bars in (2, 7, 60, 250):
+        assert set(value(X.std(bars), x=x)[0, bars:]) == {0.0}
+        assert set(value(X.slope(bars), x=x)[0, bars:]) == {0.0}
+        assert set(value(X.mad(bars), x=x)[0, bars:]) == {0.0}
+        assert set(value(X - X.mean(bars), x=x)[0, bars:]) == {0.0}
+        assert np.isnan(value(X.rsquare(bars), x=x)).all()
+        assert np.isnan(value(X.skew(bars), x=x)).all()
+
+
+def test_a_small_movement_on_a_high_price_keeps_its_digits(value):
+    step = np.tile([0.0, 1.0], 200) / 64
+
+    near, far = value(X.std(60), x=step), value(X.std(60), x=step + 2.0**30)
+
+    np.testing.assert_allclose(far, near, rtol=1e-6)
+
+
+def test_a_wild_bar_leaves_no_trace_after_its_window(value):
+    calm = np.sin(np.arange(200.0))
+    wild = calm.copy()
+    wild[50] = 1e12
+
+    got, expected = (value(X.std(20), x=x)[0, 70:] for x in (wild, calm))
+
+    assert got.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("name", [*ONE])
+def test_skipping_missing_bars_changes_no_bit_where_none_is_missing(value, name):
+    x = np.random.default_rng(3).normal(size=(3, 120)).cumsum(axis=1) + 50
+
+    full, partial = value(getattr(X, name)(23), x=x), value(getattr(X, name)(23, 5), x=x)
+
+    np.testing.assert_array_equal(partial[:, 22:], full[:, 22:])
