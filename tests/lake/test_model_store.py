@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -180,6 +181,14 @@ def test_storing_again_mends_a_damaged_version(store, folder):
 
     assert store.load("trees", folder.name).model == b"tree\nx"
     assert len(store.versions("trees")) == 1
+
+
+def test_storing_the_same_again_changes_no_byte(store, folder):
+    before = (folder.parent / "manifest.json").read_bytes()
+
+    store.add("trees", replace(_record(), recorded_at=datetime(2025, 1, 1, tzinfo=UTC)), b"tree\nx", b"{}")
+
+    assert (folder.parent / "manifest.json").read_bytes() == before
 
 
 def test_a_path_into_another_lake_is_understood(store, folder, tmp_path):

@@ -16,7 +16,7 @@ import re
 import shutil
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -169,10 +169,11 @@ class ModelStore:
         content = {record.model_file: model, CARD: card}
         texts = _texts(name, record.version, content)
         hashes = {file: hashlib.sha256(data).hexdigest() for file, data in content.items()}
-        stored = StoredVersion(
-            record.version, record.kind, record.status, record.reason, record.imported, record.recorded_at, hashes
-        )
         manifest = self._manifest(name) or _Manifest("aitrader-models/1", None, ())
+        stored = replace(record, files=hashes)
+        for known in manifest.versions:
+            if replace(known, recorded_at=record.recorded_at) == stored:
+                stored = known  # the same again keeps its time, so that a repeated run changes no byte
         others = tuple(known for known in manifest.versions if known.version != stored.version)
         try:
             _replace_folder(self._root / name / stored.version, texts)
