@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import singledispatch
 from pathlib import PurePath
+from types import NoneType
 from typing import Any, Literal
 
 SCHEMA = "aitrader/1"
@@ -46,26 +48,58 @@ class Envelope:
         return json.dumps({"schema": SCHEMA, **jsonable(self)}, allow_nan=False, ensure_ascii=False)
 
 
+@singledispatch
 def jsonable(value: Any) -> Any:
     """Return ``value`` in JSON's own types.
 
     Dataclasses become objects, enums their value, decimals, dates and paths text, NaN and
     infinities null. Any other type raises ``TypeError``: nothing is stringified by accident.
     """
-    if value is None or (isinstance(value, (bool, int, str)) and not isinstance(value, Enum)):
-        return value
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: jsonable(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Enum):
-        return jsonable(value.value)
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [jsonable(item) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
-    if isinstance(value, (date, datetime)):
-        return value.isoformat()
-    if isinstance(value, (Decimal, PurePath)):
-        return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+@jsonable.register(NoneType)
+@jsonable.register(int)
+@jsonable.register(str)
+def _(value: int | str | None) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+@jsonable.register
+def _(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+@jsonable.register
+def _(value: Enum) -> Any:
+    return jsonable(value.value)
+
+
+@jsonable.register(Mapping)
+def _(value: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(key): jsonable(item) for key, item in value.items()}
+
+
+@jsonable.register(list)
+@jsonable.register(tuple)
+def _(value: list[Any] | tuple[Any, ...]) -> list[Any]:
+    return [jsonable(item) for item in value]
+
+
+@jsonable.register(set)
+@jsonable.register(frozenset)
+def _(value: set[Any] | frozenset[Any]) -> list[Any]:
+    return [jsonable(item) for item in sorted(value)]
+
+
+@jsonable.register(date)
+def _(value: date) -> str:
+    return value.isoformat()
+
+
+@jsonable.register(Decimal)
+@jsonable.register(PurePath)
+def _(value: Decimal | PurePath) -> str:
+    return str(value)
