@@ -8,7 +8,7 @@ without reading a file again. It tells lakes apart; it is no defence against a f
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -56,24 +56,29 @@ def total(contents: Iterable[Content]) -> Content:
 
 def content_of(frame: pl.DataFrame) -> Content:
     """Return the content of all columns of ``frame``; column order counts, row order does not."""
-    if frame.is_empty():
-        return Content()
+    return _added(frame.height, _row_hashes(frame))
+
+
+def content_of_matrix(index: pl.DataFrame, columns: Iterable[tuple[str, NDArray[np.float32]]]) -> Content:
+    """Return the content of a feature file: its ``index`` rows, and beside them each named column by its bits."""
+    rows = _row_hashes(index)
+    content = _added(index.height, rows)
+    for name, values in columns:
+        bits = values.view(np.uint32).astype(np.uint64)
+        content += _added(0, _mix(_mix(rows ^ _text(name)) ^ bits))
+    return content
+
+
+def _added(rows: int, hashes: Hashes) -> Content:
+    second = _mix(hashes ^ _NULL)
+    return Content(rows, int(hashes.sum(dtype=np.uint64)), int(second.sum(dtype=np.uint64)))
+
+
+def _row_hashes(frame: pl.DataFrame) -> Hashes:
     state = np.full(frame.height, np.uint64(frame.width))
     for column in frame.iter_columns():
         state = _mix(state ^ _bits(column))
-    second = _mix(state ^ _NULL)
-    return Content(frame.height, int(state.sum(dtype=np.uint64)), int(second.sum(dtype=np.uint64)))
-
-
-def content_of_matrix(index: pl.DataFrame, columns: Iterable[tuple[str, NDArray[Any]]]) -> Content:
-    """Return the content of a feature file: its ``index`` rows and each named column by its bits."""
-    content = content_of(index)
-    for name, values in columns:
-        bits = values.view(np.uint32).astype(np.uint64)
-        state = _mix(np.arange(len(bits), dtype=np.uint64) ^ _text(name))
-        state = _mix(state ^ bits)
-        content += Content(0, int(state.sum(dtype=np.uint64)), int(_mix(state ^ _NULL).sum(dtype=np.uint64)))
-    return content
+    return state
 
 
 def _bits(column: pl.Series) -> Hashes:
