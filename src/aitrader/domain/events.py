@@ -23,7 +23,7 @@ class RunStarted:
 class DecisionMade:
     """Target weights (signed fractions of equity) by strategy and symbol, with the orders they lead to.
 
-    ``models`` maps a model's name to the version that predicted.
+    ``models`` maps a model's name to the version that predicted; ``notes`` say what the sizing left out or shrank.
     """
 
     at: datetime
@@ -33,6 +33,17 @@ class DecisionMade:
     targets: Mapping[str, Mapping[Symbol, float]]
     models: Mapping[str, str]
     orders: tuple[Order, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRefused:
+    """A decision was due and could not be made: the book stays as it is. ``reason`` is the error's sentence."""
+
+    at: datetime
+    decision: str
+    session: date
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +117,7 @@ class Latched:
 Event = (
     RunStarted
     | DecisionMade
+    | DecisionRefused
     | OrderRefused
     | OrderSending
     | OrderOutcome
