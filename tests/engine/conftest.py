@@ -85,11 +85,11 @@ def rules(*, costs=FREE, portfolio=None, risk=None):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def past():
     return Past
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_rules():
     return rules
