@@ -63,7 +63,7 @@ def jsonable(value: Any) -> Any:
 @jsonable.register(NoneType)
 @jsonable.register(int)
 @jsonable.register(str)
-def _(value: int | str | None) -> Any:
+def _(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
