@@ -1,0 +1,34 @@
+"""Every registered feature against values computed outside this code; see tests/answers/make_features.py."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from aitrader.features.compute import compute
+from aitrader.features.feature import load, spec_of
+
+ANSWERS = Path(__file__).parents[1] / "answers"
+NAMES = tuple(load())
+
+
+@pytest.fixture(scope="module")
+def expected():
+    table = pl.read_csv(ANSWERS / "features_expected.csv")
+    return {row["feature"]: [row[symbol] for symbol in table.columns[1:]] for row in table.iter_rows(named=True)}
+
+
+@pytest.fixture(scope="module")
+def computed(make_panel, registry):
+    bars = pl.read_csv(ANSWERS / "features_bars.csv").partition_by("symbol", maintain_order=True)
+    columns = ("open", "high", "low", "close", "volume")
+    panel = make_panel({name: [part[name].to_numpy() for part in bars] for name in columns})
+    values = compute(panel, [spec_of(registry[name]) for name in NAMES], min_names=3)
+    return dict(zip(NAMES, values[:, :, -1], strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_feature_has_its_expected_values(name, expected, computed):
+    assert name in expected, "add the feature to tests/answers/make_features.py"
+    np.testing.assert_allclose(computed[name], expected[name], rtol=2e-6, atol=1e-9)
