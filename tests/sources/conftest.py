@@ -15,7 +15,7 @@ from aitrader.sources.source import Context
 def context_at() -> Callable[..., Context]:
     def make(now=datetime(2024, 6, 14, 22, tzinfo=UTC), venue="XNYS", lag=15, secrets=None):
         hidden = {name: SecretStr(value) for name, value in (secrets or {}).items()}
-        return Context(calendar(venue), timedelta(minutes=lag), fixed_clock(now), hidden)
+        return Context(calendar(venue), timedelta(minutes=lag), fixed_clock(now), secret=hidden.get)
 
     return make
 

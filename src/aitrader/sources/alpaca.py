@@ -64,7 +64,7 @@ class AlpacaBars:
         ConfigError
             A key is missing, or the base URL is not that of a host.
         """
-        key, secret = (_secret(context.secrets, name) for name in KEYS)
+        key, secret = (_secret(context, name) for name in KEYS)
         self.name = f"alpaca:{settings.feed}"
         self._feed = settings.feed
         self._context = context
@@ -196,8 +196,8 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _secret(secrets: Mapping[str, SecretStr], name: str) -> SecretStr:
-    value = secrets.get(name)
+def _secret(context: Context, name: str) -> SecretStr:
+    value = context.secret(name)
     if value is None or not value.get_secret_value():
         raise ConfigError(
             f"The source alpaca needs {' and '.join(KEYS)}; {name} is not set.",

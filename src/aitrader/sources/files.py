@@ -1,5 +1,6 @@
 """Your own daily bars: one CSV or Parquet file, a folder of them, or one file per symbol."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -65,7 +66,7 @@ class FilesBars:
         self._settings = settings
         self._context = context
         self._reading = Reading(settings.columns, settings.date_format, context.calendar.time_zone)
-        self._path = Path(settings.path)
+        self._path = context.root / settings.path
         self._read: _Contents | None = None
         self._named: tuple[dict[Symbol, Path], tuple[str, ...]] | None = None
 
@@ -83,7 +84,8 @@ class FilesBars:
             return Listing(tuple(sorted(named)), notices=(notice,) if refused else ())
         table = self._table()
         symbols = tuple(Symbol(text) for text in table.rows["symbol"].unique().sort())
-        return Listing(symbols, self._rejected(table), table.notices)
+        inputs = {path.name: _sha256(path) for path in self._paths()}
+        return Listing(symbols, self._rejected(table), table.notices, inputs)
 
     def fetch(self, symbols: Sequence[Symbol], start: date, end: date) -> Fetched:
         """Return bars of ``symbols``, and their dividends and splits where the files have them."""
@@ -199,6 +201,11 @@ class FilesBars:
         columns = ",".join(f"{theirs}={ours}" for theirs, ours in settings.columns.items())
         parts = {"pattern": settings.pattern, "map": columns, "date format": settings.date_format}
         return "; ".join([self._path.name, *(f"{name} {value}" for name, value in parts.items() if value)])
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _scaled(rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,8 +1,9 @@
 """What every source of bars offers: a list of its symbols where it has one, and bars of some of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import ClassVar, Final, Protocol
 
 import polars as pl
@@ -15,6 +16,8 @@ from aitrader.domain.frames import ACTIONS, BARS, INSTANT, Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
 
+SecretOf = Callable[[str], SecretStr | None]
+
 REJECTED: Final = pl.Schema({**BARS, "reason": pl.String()})
 """Rows that a source could read but not offer as bars, for the quarantine. ``session`` is null where the date
 could not be read; ``symbol`` is the text as it was found."""
@@ -26,11 +29,15 @@ ACTION_ROWS: Final = pl.Schema({name: ACTIONS[name] for name in ("symbol", "ex_d
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The symbols that a source holds, sorted, and what it found wrong while looking (``REJECTED`` rows)."""
+    """The symbols that a source holds, sorted, and what it found wrong while looking (``REJECTED`` rows).
+
+    ``inputs`` are the files it read, by name, with their SHA-256, for the receipt.
+    """
 
     symbols: tuple[Symbol, ...]
     rejected: pl.DataFrame = field(default_factory=REJECTED.to_frame)
     notices: tuple[str, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +58,24 @@ class Fetched:
     notices: tuple[str, ...] = ()
 
 
+def no_secret(name: str) -> SecretStr | None:  # noqa: ARG001 the shape of a look-up
+    """Return None: nobody set any credential."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every source is told: the venue's calendar, the delay after a close, the clock, and secrets by name."""
+    """What every source is told.
+
+    ``lag`` is the time after a close until its bar counts as known, ``root`` the folder that relative paths start
+    from, ``secret`` returns a credential by name (None: nobody set it).
+    """
 
     calendar: Calendar
     lag: timedelta
     clock: Clock
-    secrets: Mapping[str, SecretStr] = field(default_factory=dict)
+    root: Path = Path()
+    secret: SecretOf = no_secret
 
 
 class BarSource(Protocol):
