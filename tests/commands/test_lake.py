@@ -174,6 +174,25 @@ def test_export_of_features_has_one_column_for_each(root, run_cli, tmp_path):
     ]
 
 
+def test_export_of_a_feature_set_has_its_columns_only(root, run_cli, tmp_path):
+    (root / "config" / "aitrader.yaml").write_text(
+        'features:\n  custom: {my_gap: "open / close.shift(1) - 1"}\n  sets: {mine: [my_gap]}\n'
+    )
+    grid = np.array([[1.0]], dtype=np.float32)
+    with Lake.open(root / "data_lake") as lake:
+        days = np.array([FIRST], dtype="datetime64[D]")
+        values = {"a": ("my_gap", grid), "b": ("other", grid)}
+        lake.store_features("1d", days, ["ON"], values, inputs=lake.snapshot().inputs())
+    out = ("--out", tmp_path / "x.csv", "--feature-set")
+
+    mine = run_cli("lake", "export", "features/1d", *out, "mine", "--json", root=root)
+    core = run_cli("lake", "export", "features/1d", *out, "core", root=root)
+
+    assert mine.envelope["result"]["columns"] == ["symbol", "session", "my_gap"]
+    assert core.code == 3
+    assert "calculate-features" in core.err
+
+
 def test_export_warns_when_features_are_older_than_the_bars(root, run_cli, tmp_path):
     grid = np.array([[1.0]], dtype=np.float32)
     with Lake.open(root / "data_lake") as lake:

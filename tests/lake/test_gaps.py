@@ -3,6 +3,7 @@
 from datetime import date
 
 import polars as pl
+import pytest
 
 from aitrader.domain.calendars import calendar
 from aitrader.lake.gaps import missing
@@ -35,13 +36,15 @@ def test_a_day_inside_a_symbols_life_is_missing_and_days_outside_it_are_not(make
     assert found.symbol_days.rows() == [("ON", date(2012, 12, 31))]
 
 
-def test_a_quarantined_row_is_wrong_and_not_missing(make_bars):
+@pytest.mark.parametrize(("reason", "count"), [("high is below low", 0), ("session was not over yet", 1)])
+def test_a_quarantined_row_is_wrong_and_not_missing_unless_it_came_too_early(make_bars, reason, count):
     bars = make_bars()
-    wrong = bars.filter((pl.col("symbol") == "ON") & (pl.col("session") == date(2012, 12, 31)))
+    day = (pl.col("symbol") == "ON") & (pl.col("session") == date(2012, 12, 31))
+    wrong = bars.filter(day).with_columns(pl.lit(reason).alias("reason"))
 
-    found = missing(without(bars, "ON", date(2012, 12, 31)), XNYS, quarantined=wrong)
+    found = missing(bars.filter(~day), XNYS, quarantined=wrong)
 
-    assert found.symbol_days.is_empty()
+    assert found.symbol_days.height == count
 
 
 def test_no_bars_lack_nothing(make_bars):

@@ -362,7 +362,7 @@ def test_feature_rows_of_several_files_join(lake):
     assert frame["f"].to_list() == [1.0, None, 3.0, 4.0]
     assert frame["g"].to_list() == [None, None, 3.0, None]
     with pytest.raises(LakeError, match="1 of the wanted features"):
-        lake.snapshot().feature_frame(["k1", "k3"])
+        lake.snapshot().feature_frame(["f", "h"])
 
 
 def test_quarantined_rows_are_kept_as_they_came(lake, make_bars):

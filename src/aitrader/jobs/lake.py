@@ -171,18 +171,18 @@ def _refuse_wrong_call(lake_path: Path, dataset: str, out: Path, cut: Cut) -> No
 def _rows(config: Config, snapshot: Snapshot, dataset: str, cut: Cut) -> tuple[pl.DataFrame, str]:
     family, _, timeframe = dataset.partition("/")
     if family == "features":
-        return snapshot.feature_frame(_keys(config, cut.feature_set), timeframe), "session"
+        return snapshot.feature_frame(_names(config, cut.feature_set), timeframe), "session"
     if family == "bars":
         return snapshot.bars(cut.symbols, cut.start, cut.end, config.data.source), "session"
     return snapshot.read(dataset), schema_of(dataset).day
 
 
-def _keys(config: Config, name: str | None) -> list[str] | None:
+def _names(config: Config, name: str | None) -> list[str] | None:
     if name is None:
         return None
     from aitrader.jobs.assembly.learning import feature_set  # heavy: the expression language and its kernels
 
-    return [spec.key for spec in feature_set(config, name)]
+    return [spec.name for spec in feature_set(config, name)]
 
 
 def _filtered(rows: pl.DataFrame, day: str, symbols: Sequence[str], cut: Cut) -> pl.DataFrame:

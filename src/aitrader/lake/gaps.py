@@ -6,6 +6,7 @@ from datetime import date
 import polars as pl
 
 from aitrader.domain.calendars import Calendar
+from aitrader.lake.schemas import NOT_OVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,12 @@ class Missing:
 def missing(bars: pl.DataFrame, calendar: Calendar, *, quarantined: pl.DataFrame | None = None) -> Missing:
     """Compare ``bars`` with the sessions of ``calendar``.
 
-    A ``quarantined`` row is wrong, not missing: its symbol and session count as present.
+    A ``quarantined`` row is wrong, not missing: its symbol and session count as present, unless it only came too early.
     """
     rows = bars.select("symbol", "session")
     if quarantined is not None:
-        rows = pl.concat([rows, quarantined.select("symbol", "session").drop_nulls()]).unique()
+        wrong = quarantined.filter(pl.col("reason") != NOT_OVER)
+        rows = pl.concat([rows, wrong.select("symbol", "session").drop_nulls()]).unique()
     if rows.is_empty():
         return Missing(0, (), rows)
     first, last = rows["session"].min(), rows["session"].max()

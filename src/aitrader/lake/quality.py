@@ -14,7 +14,7 @@ from aitrader.domain.frames import BARS, INSTANT
 from aitrader.domain.symbols import parse_symbol
 from aitrader.errors import InvalidSymbolError
 from aitrader.lake.gaps import Missing, missing
-from aitrader.lake.schemas import QUARANTINED
+from aitrader.lake.schemas import NOT_OVER, QUARANTINED
 
 _PRICES: Final = ("open", "high", "low", "close")
 _KEY: Final = ("symbol", "session", "source", "known_at")
@@ -128,7 +128,7 @@ def _times(calendar: Calendar, now: datetime) -> dict[str, pl.Expr]:
         "session is missing": session.is_null(),
         f"not a session of {calendar.name}": session.is_not_null() & close.is_null(),
         "known_at is missing": known.is_null(),
-        "session was not over yet": (known > now) | (close > now),
+        NOT_OVER: (known > now) | (close > now),
         "known before its session closed": known < close,
     }
 

@@ -11,6 +11,9 @@ from aitrader.errors import UsageError
 
 QUARANTINE: Final = "quarantine/"
 
+NOT_OVER: Final = "session was not over yet"
+"""The one reason of quarantine that time cures: the row says nothing about the bar that comes later."""
+
 FOLDERS: Final = ("bars", "actions", "features", "predictions", "quarantine")
 """The folders of a lake that hold committed files, and nothing else."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import reduce
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from aitrader.lake.catalog import FeatureRow, FileRow, State
 from aitrader.lake.content import Content, content_of, parse_content, total
 from aitrader.lake.files import read_parquet
 from aitrader.lake.revisions import newest
-from aitrader.lake.schemas import check_name, schema_of
+from aitrader.lake.schemas import DatasetSchema, check_name, schema_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,39 +160,28 @@ class Snapshot:
                 by_path.setdefault(rows[key].path, []).append(rows[key])
         return {key: feature for path, group in by_path.items() for key, feature in self._matrices(path, group).items()}
 
-    def feature_frame(self, keys: Sequence[str] | None = None, timeframe: str = "1d") -> pl.DataFrame:
+    def feature_frame(self, names: Sequence[str] | None = None, timeframe: str = "1d") -> pl.DataFrame:
         """Return stored features as rows, fresh or not: ``symbol``, ``session``, one float32 column per display name.
 
-        Sorted by symbol and session; null = missing. Without ``keys`` the newest of each name.
+        Sorted by symbol and session; null = missing; the newest of each name; without ``names`` all of them.
 
         Raises
         ------
         LakeError
-            No features are stored, or not all of ``keys``.
+            No features are stored, or not all of ``names``.
         """
-        stored = self._features(timeframe)
-        by_age = sorted(stored.values(), key=lambda row: row.version)
-        rows = (
-            list({row.name: row for row in by_age}.values())
-            if keys is None
-            else [stored[key] for key in keys if key in stored]
-        )
-        if not rows or (keys is not None and len(rows) < len(keys)):
-            lacking = f"{len(keys or ()) - len(rows)} of the wanted features" if rows else f"features/{timeframe}"
+        stored = self._newest_of_names(timeframe)
+        wanted = sorted(stored) if names is None else list(names)
+        missing = [name for name in wanted if name not in stored]
+        if missing or not wanted:
+            lacking = f"{len(missing)} of the wanted features" if missing and stored else f"features/{timeframe}"
             raise LakeError(f"The lake does not hold {lacking}.", fix="Run `aitrader calculate-features`.")
-        on = ["symbol", "session"]
-        frame: pl.DataFrame | None = None
-        for path in dict.fromkeys(row.path for row in rows):
-            part = self._open(path, [*on, *(row.name for row in rows if row.path == path)])
-            frame = part if frame is None else frame.join(part, on=on, how="full", coalesce=True)
-        assert frame is not None
-        ordered = frame.select(*on, *sorted(row.name for row in rows)).sort(on)
-        return ordered.with_columns(pl.selectors.float().fill_nan(None))
+        return self._joined([stored[name] for name in wanted])
 
     def stale_features(self, timeframe: str = "1d") -> tuple[str, ...]:
         """Return the names of stored features that were computed from other bars, actions or series than these."""
         fresh = self.inputs(timeframe)
-        return tuple(sorted(row.name for row in self._features(timeframe).values() if row.inputs != fresh))
+        return tuple(sorted(name for name, row in self._newest_of_names(timeframe).items() if row.inputs != fresh))
 
     def files(self) -> tuple[FileRow, ...]:
         """Return every file of this view, in order of commit."""
@@ -210,24 +200,37 @@ class Snapshot:
         end: date | None = None,
     ) -> pl.DataFrame:
         schema = schema_of(dataset)
-        span = pl.col(schema.day).is_between(start or date.min, end or date.max)
+        first, last = start or date.min, end or date.max
+        wanted = self._wanted(schema, symbols, start, end)
         parts = [pl.DataFrame(schema={**schema.columns, "recorded_at": INSTANT, "_version": pl.Int64()})]
         for file in files:
-            if (start and file.last and file.last < start.isoformat()) or (
-                end and file.first and file.first > end.isoformat()
-            ):
-                continue
-            rows = self._open(file.path, file=file)
-            if start or end:
-                rows = rows.filter(span)
-            if symbols is not None:
-                rows = rows.filter(pl.col("symbol").is_in(list(symbols)))
-            if self._now is not None and schema.known:
-                rows = rows.filter(pl.col("known_at") <= self._now)
-            recorded = pl.lit(self._state.commits[file.version - 1].recorded_at, INSTANT).alias("recorded_at")
-            parts.append(rows.with_columns(recorded, pl.lit(file.version, pl.Int64()).alias("_version")))
-        repeats = any(file.repeats for file in files)
-        return newest(pl.concat(parts), schema, repeats=repeats).drop("_version")
+            if _meets(file, first, last):
+                recorded = pl.lit(self._state.commits[file.version - 1].recorded_at, INSTANT).alias("recorded_at")
+                version = pl.lit(file.version, pl.Int64()).alias("_version")
+                parts.append(self._open(file.path, file=file).filter(*wanted).with_columns(recorded, version))
+        return newest(pl.concat(parts), schema, repeats=any(file.repeats for file in files)).drop("_version")
+
+    def _wanted(
+        self, schema: DatasetSchema, symbols: Collection[str] | None, start: date | None, end: date | None
+    ) -> list[pl.Expr]:
+        tests = []
+        if start or end:
+            tests.append(pl.col(schema.day).is_between(start or date.min, end or date.max))
+        if symbols is not None:
+            tests.append(pl.col("symbol").is_in(list(symbols)))
+        if self._now is not None and schema.known:
+            tests.append(pl.col("known_at") <= self._now)
+        return tests
+
+    def _joined(self, rows: Sequence[FeatureRow]) -> pl.DataFrame:
+        on = ["symbol", "session"]
+        parts = [
+            self._open(path, [*on, *(row.name for row in rows if row.path == path)])
+            for path in dict.fromkeys(row.path for row in rows)
+        ]
+        frame = reduce(lambda left, right: left.join(right, on=on, how="full", coalesce=True), parts)
+        ordered = frame.select(*on, *(row.name for row in rows)).sort(on)
+        return ordered.with_columns(pl.selectors.float().fill_nan(None))
 
     def _open(self, path: str, columns: Sequence[str] | None = None, file: FileRow | None = None) -> pl.DataFrame:
         row = file or next(row for row in self._state.files if row.path == path)
@@ -257,6 +260,10 @@ class Snapshot:
         dataset = check_name(f"features/{timeframe}")
         return {row.key: row for row in self._state.features if row.dataset == dataset}
 
+    def _newest_of_names(self, timeframe: str) -> dict[str, FeatureRow]:
+        rows = sorted(self._features(timeframe).values(), key=lambda row: row.version)
+        return {row.name: row for row in rows}
+
     def _matrices(self, path: str, group: Sequence[FeatureRow]) -> Mapping[str, StoredFeature]:
         frame = self._open(path, ["symbol", "session", *dict.fromkeys(row.name for row in group)])
         symbols = frame["symbol"].unique(maintain_order=True).to_list()
@@ -285,3 +292,9 @@ class Snapshot:
 
 def _of(stored: str, wanted: str) -> bool:
     return stored == wanted or stored.startswith(f"{wanted}:")
+
+
+def _meets(file: FileRow, first: date, last: date) -> bool:
+    if file.first is None or file.last is None:
+        return True
+    return date.fromisoformat(file.first) <= last and first <= date.fromisoformat(file.last)
