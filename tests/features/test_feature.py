@@ -1,7 +1,7 @@
 import pytest
 
 from aitrader.features import FAMILIES
-from aitrader.features.feature import FEATURES, feature, feature_key, feature_set_hash, load, market_return, spec_of
+from aitrader.features.feature import FEATURES, feature, feature_key, load, market_return, spec_of
 from aitrader.features.volatility import volatility
 from aitrader.panel.expr import Expr, column
 
@@ -119,12 +119,6 @@ def test_the_key_is_of_the_formula_alone():
 
     assert spec_of(momentum).key == feature_key(CLOSE / CLOSE.shift(20) - 1)
     assert spec_of(momentum).key != spec_of(momentum, {"bars": 21}).key
-
-
-def test_a_set_is_known_by_names_keys_and_order():
-    one, two = spec_of(load()["rsi"]), spec_of(load()["cci"])
-
-    assert feature_set_hash([one, two]) != feature_set_hash([two, one])
 
 
 def test_the_market_is_the_members_mean_or_a_symbol():

@@ -6,7 +6,7 @@ dependence on other symbols follow from the expression.
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
@@ -158,11 +158,6 @@ def spec_of(
 def feature_key(expr: Expr) -> str:
     """Return the SHA-256 of the canonical expression and the kernels' version."""
     return sha256(f"{KERNEL_VERSION}:{expr.digest}".encode()).hexdigest()
-
-
-def feature_set_hash(specs: Sequence[FeatureSpec]) -> str:
-    """Return the SHA-256 of names and keys in their order: what a model must find again."""
-    return sha256("\n".join(f"{spec.name} {spec.key}" for spec in specs).encode()).hexdigest()
 
 
 def _declared(formula: Formula, *, raw_level: bool) -> Feature:
