@@ -76,7 +76,7 @@ def bare_root(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def made_bars() -> Callable[..., pl.DataFrame]:
     """Make bars as traded of symbols S00, S01 ... on the last sessions up to 2013-08-09: a seeded random walk."""
 
@@ -111,7 +111,7 @@ def made_bars() -> Callable[..., pl.DataFrame]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def store_bars() -> Callable[[Path, pl.DataFrame], None]:
     """Put bars of source ``test`` into the lake of a root."""
 

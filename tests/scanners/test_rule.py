@@ -34,14 +34,14 @@ def test_the_reasons_are_the_score_and_both_sides_of_each_rule(view):
     score, rule = scan(RuleScanner((ABOVE,), SCORE, 5), view).candidates[0].reasons
 
     assert score.value == 0.5
-    assert rule.text == f"close is 12, close.mean(3) is 11 ({ABOVE.key})"
+    assert rule.text == "close (12) > close.mean(3) (11)"
 
 
 def test_a_dropped_symbol_is_told_the_values_that_failed_it(view):
     layer = scan(RuleScanner((ABOVE,), SCORE, 5), view).layers[2]
 
-    assert layer.dropped["B"] == f"close is 11, close.mean(3) is 12 ({ABOVE.key})"
-    assert layer.dropped["D"] == "not known: too little history"
+    assert layer.dropped["B"] == "close (11) <= close.mean(3) (12)"
+    assert layer.dropped["D"] == "not known: its window lacks bars"
 
 
 def test_nobody_left_by_the_rules_is_an_empty_scan(view):
@@ -60,7 +60,7 @@ def test_a_rule_against_a_number_tells_one_side(make_view):
 
     found = scan(RuleScanner((cheap,), SCORE, 5), view)
 
-    assert found.candidates[0].reasons[1].text == f"close is 10 ({cheap.key})"
+    assert found.candidates[0].reasons[1].text == "close (10) < 11"
 
 
 def test_the_scanner_asks_for_the_score_the_rules_and_their_sides():

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from aitrader.config.schema import Universe
+from aitrader.domain.symbols import Symbol
 from aitrader.errors import ConfigError, InsufficientDataError
 from aitrader.universe.filters import mean_dollar_volume, mean_volume
-from aitrader.universe.membership import members, select
+from aitrader.universe.membership import absences, members, select
 
 NAN = np.nan
 
@@ -75,3 +76,32 @@ def test_an_empty_universe_is_an_error_that_says_what_was_needed():
 
 def test_the_default_universe_is_every_symbol_in_the_lake():
     assert select(("B", "A"), Universe()) == ("A", "B")
+
+
+def test_an_absence_is_told_by_the_first_rule_that_causes_it():
+    close = np.array([[10.0, 10.0], [10.0, np.nan], [np.nan, 10.0], [10.0, 10.0], [1.0, 1.0]])
+    volume = np.full_like(close, 1000.0)
+    settings = Universe(deny=("DDD",), min_history=2, min_price=5.0)
+
+    found = absences(tuple(map(Symbol, ("AAA", "BBB", "CCC", "DDD", "EEE"))), close, volume, settings, -1)
+
+    assert found == {
+        "BBB": "no bar of the session",
+        "CCC": "1 bars of history, universe.min_history is 2",
+        "DDD": "not allowed by universe.allow or universe.deny",
+        "EEE": "a close of 1.00, universe.min_price is 5",
+    }
+
+
+def test_an_absence_is_told_exactly_of_those_that_are_no_members():
+    random = np.random.default_rng(3)
+    close = np.where(random.random((20, 30)) < 0.2, np.nan, random.uniform(1, 20, (20, 30)))
+    volume = np.where(np.isnan(close), np.nan, 100.0)
+    settings = Universe(min_history=15, min_price=3.0, min_dollar_volume=900.0)
+    symbols = tuple(Symbol(f"S{number:02d}") for number in range(20))
+
+    inside = members(symbols, close, volume, settings, adjusted=False)
+
+    for position in range(30):
+        outside = {symbol for symbol, member in zip(symbols, inside[:, position], strict=True) if not member}
+        assert set(absences(symbols, close, volume, settings, position)) == outside

@@ -1,6 +1,7 @@
 """Reasons in figures and words: what a value is, where it stands among the others, what it adds to a score."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -8,7 +9,10 @@ from aitrader.domain.snapshot import BoolArray, FloatArray
 from aitrader.panel.expr import Expr
 from aitrader.scanners.scanner import Contributions, Reason, ScanView
 
-NAN = float("nan")
+NAN: Final = float("nan")
+
+_SIGNS: Final = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+_OPPOSITES: Final = {"gt": "<=", "ge": "<", "lt": ">=", "le": ">"}
 
 
 def percentile(values: FloatArray, position: int, among: BoolArray) -> float:
@@ -35,14 +39,14 @@ def largest_contributions(view: ScanView, model: str, position: int, count: int)
 
 
 def rule_reason(view: ScanView, rule: Expr, position: int) -> Reason:
-    """Return what a rule found: both sides of a comparison, or the value of any other expression."""
-    if is_comparison(rule):
-        left, right = rule.args
-        text = f"{left.key} is {_value(view, left, position)}"
-        if right.op != "constant":
-            text += f", {right.key} is {_value(view, right, position)}"
-        return _measured(view, left, position, f"{text} ({rule.key})")
-    return _measured(view, rule, position, f"{rule.key} is {_value(view, rule, position)}")
+    """Return what a rule found: both sides of a comparison as it really stands, or the value of another expression."""
+    if not is_comparison(rule):
+        return _measured(view, rule, position, _named_value(view, rule, position))
+    left, right = rule.args
+    holds = view.snapshot.features[rule.key][position] > 0
+    sign = _SIGNS[rule.op] if holds else _OPPOSITES[rule.op]
+    sides = (_named_value(view, left, position), _named_value(view, right, position))
+    return _measured(view, left, position, f" {sign} ".join(sides))
 
 
 def sides(rule: Expr) -> Sequence[Expr]:
@@ -52,7 +56,18 @@ def sides(rule: Expr) -> Sequence[Expr]:
 
 def is_comparison(rule: Expr) -> bool:
     """Say whether the outermost operator compares two values."""
-    return rule.op in {"gt", "ge", "lt", "le"}
+    return rule.op in _SIGNS
+
+
+def written(expr: Expr) -> str:
+    """Return an expression's text without the brackets around the whole.
+
+    >>> from aitrader.panel.expr import column
+    >>> written(column("close") > column("close").mean(50))
+    'close > close.mean(50)'
+    """
+    wrapped = expr.op in _SIGNS or expr.op in {"add", "sub", "mul", "div", "pow"}
+    return expr.key[1:-1] if wrapped and expr.key.startswith("(") else expr.key
 
 
 def _contribution(view: ScanView, found: Contributions, at: int, position: int) -> Reason:
@@ -60,7 +75,7 @@ def _contribution(view: ScanView, found: Contributions, at: int, position: int) 
     value = float(found.values[position, at])
     place = percentile(found.values[:, at], position, view.snapshot.members)
     part = float(found.parts[position, at])
-    where = "is missing" if np.isnan(value) else f"is {value:.4g}"
+    where = "is missing" if np.isnan(value) else f"is {number(value)}"
     among = "" if np.isnan(place) else f", above {place:.0%} of the others"
     return Reason(name, value, place, part, f"{name} {where}{among}: {part:+.4g}")
 
@@ -68,8 +83,19 @@ def _contribution(view: ScanView, found: Contributions, at: int, position: int) 
 def _measured(view: ScanView, quantity: Expr, position: int, text: str) -> Reason:
     values = view.snapshot.features[quantity.key]
     place = percentile(values, position, view.snapshot.members)
-    return Reason(quantity.key, float(values[position]), place, NAN, text)
+    return Reason(written(quantity), float(values[position]), place, NAN, text)
 
 
-def _value(view: ScanView, quantity: Expr, position: int) -> str:
-    return f"{view.snapshot.features[quantity.key][position]:.6g}"
+def _named_value(view: ScanView, quantity: Expr, position: int) -> str:
+    if quantity.op == "constant":
+        return quantity.key
+    return f"{written(quantity)} ({number(float(view.snapshot.features[quantity.key][position]))})"
+
+
+def number(value: float) -> str:
+    """Return a value for a sentence: four significant digits, whole thousands in full.
+
+    >>> number(0.065021), number(1229180.4)
+    ('0.06502', '1,229,180')
+    """
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"

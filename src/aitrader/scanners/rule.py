@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt
 from aitrader.config.schema import Section
 from aitrader.domain.snapshot import FloatArray
 from aitrader.panel.expr import Expr
-from aitrader.scanners.explain import is_comparison, rule_reason, sides
+from aitrader.scanners.explain import is_comparison, rule_reason, sides, written
 from aitrader.scanners.layers import Filter
 from aitrader.scanners.scanner import Reader, Reason, ScanView
 
@@ -63,8 +63,8 @@ def _rule_filter(view: ScanView, rule: Expr) -> Filter:
 
     def why_not(position: int) -> str:
         if np.isnan(values[position]):
-            return "not known: too little history"
+            return "not known: its window lacks bars"
         return rule_reason(view, rule, position).text
 
     with np.errstate(invalid="ignore"):
-        return Filter(rule.key if is_comparison(rule) else f"{rule.key} > 0", values > 0, why_not)
+        return Filter(written(rule) if is_comparison(rule) else f"{written(rule)} > 0", values > 0, why_not)

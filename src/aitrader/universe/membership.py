@@ -59,5 +59,31 @@ def members(
     return result
 
 
+def absences(
+    symbols: tuple[Symbol, ...], close: FloatArray, volume: FloatArray, settings: Universe, position: int
+) -> dict[Symbol, str]:
+    """Return why each symbol that is no member on session ``position`` is none; arrays as for ``members``."""
+    bars = history_of(close)[:, position]
+    value = mean_dollar_volume(close, volume)[:, position]
+    found = {}
+    for row, symbol in enumerate(symbols):
+        price = float(close[row, position])
+        refusals = {
+            "not allowed by universe.allow or universe.deny": not _allowed(symbol, settings),
+            "no bar of the session": not np.isfinite(price),
+            f"{bars[row]} bars of history, universe.min_history is {settings.min_history}": (
+                bars[row] < settings.min_history
+            ),
+            f"a close of {price:.2f}, universe.min_price is {settings.min_price:g}": price < settings.min_price,
+            f"{value[row]:,.0f} USD a day, universe.min_dollar_volume is {settings.min_dollar_volume:,.0f}": (
+                value[row] < settings.min_dollar_volume
+            ),
+        }
+        reasons = [reason for reason, true in refusals.items() if true]
+        if reasons:
+            found[symbol] = reasons[0]
+    return found
+
+
 def _allowed(symbol: Symbol, settings: Universe) -> bool:
     return symbol not in settings.deny and (not settings.allow or symbol in settings.allow)

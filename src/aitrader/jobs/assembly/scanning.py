@@ -16,12 +16,12 @@ _TEXT = "scanned"
 
 
 def scanner(config: Config, name: str | None = None) -> Scanner:
-    """Return the scanner ``name`` of the configuration, or its only one.
+    """Return the scanner ``name`` of the configuration, or its first one.
 
     Raises
     ------
     ConfigError
-        None is configured, several are and none is chosen, or its settings or expressions are wrong.
+        None is configured, or its settings or expressions are wrong.
     UnknownNameError
         A name or a kind that is not known.
     """
@@ -33,13 +33,9 @@ def scanner(config: Config, name: str | None = None) -> Scanner:
 
 
 def scanner_name(config: Config, name: str | None = None) -> str:
-    """Return ``name`` if the configuration has such a scanner, or the name of its only one; raises as ``scanner``."""
+    """Return ``name`` if the configuration has such a scanner, or the name of its first one; raises as ``scanner``."""
     if not config.scanners:
         raise ConfigError("No scanner is configured.", fix="Add one under `scanners`, as `aitrader init` shows.")
-    if name is None and len(config.scanners) > 1:
-        raise ConfigError(
-            f"There are several scanners: {', '.join(sorted(config.scanners))}.", fix="Choose one with --scanner NAME."
-        )
     chosen = name if name is not None else next(iter(config.scanners))
     if chosen not in config.scanners:
         raise unknown_name("scanner", chosen, config.scanners)

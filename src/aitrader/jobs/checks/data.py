@@ -14,9 +14,7 @@ from aitrader.jobs.checks.check import Check, Finding, failed, listed, passed, s
 from aitrader.jobs.progress import Progress
 from aitrader.lake.quality import admit
 from aitrader.lake.verify import verify
-
-RECENT: Final = 20
-"""Sessions within which a symbol must have had a bar to be expected on the last one."""
+from aitrader.universe.coverage import coverage as measure
 
 CUTS: Final = (0.5, 0.9)
 """Where the history is cut for the look-ahead check, as shares of its sessions."""
@@ -109,18 +107,16 @@ def large_gaps(bench: Bench) -> Finding:
 
 def coverage(bench: Bench) -> Finding:
     """Compare the symbols with a bar on the last session with those that had one shortly before."""
-    rows, last = bench.bars.select("symbol", "session"), bench.quality.last
-    assert last is not None
-    start = bench.calendar.offset(last, -RECENT)
-    recent = rows.filter(pl.col("session") >= start)
-    expected = set(recent["symbol"].unique())
-    there = set(recent.filter(pl.col("session") == last)["symbol"])
-    share, least = len(there) / len(expected), bench.config.data.min_coverage
-    text = f"{len(there)} of {len(expected)} symbols have a bar of the last session, {last} ({share:.1%})"
-    absent = sorted(expected - there)
-    if share < least:
+    panel, last, least = bench.market.panel, bench.market.sessions[-1], bench.config.data.min_coverage
+    found = measure(panel["close"])
+    expected = int(found.expected.sum())
+    text = (
+        f"{int(found.present.sum())} of {expected} symbols have a bar of the last session, {last} ({found.share:.1%})"
+    )
+    absent = [symbol for symbol, gone in zip(panel.symbols, found.absent, strict=True) if gone]
+    if found.share < least:
         return failed(f"{text}; {least:.0%} are needed", absent, "Run `aitrader backfill`.")
-    ended = bench.quality.symbols - len(expected)
+    ended = len(panel.symbols) - expected
     return passed(f"{text}; {ended} ended before" if ended else text, absent)
 
 

@@ -9,7 +9,7 @@ from aitrader.errors import AitraderError
 from aitrader.jobs.assembly.data import decision_session, market
 from aitrader.jobs.assembly.learning import feature_set, model_settings
 from aitrader.jobs.checks.bench import Bench
-from aitrader.jobs.checks.check import Check, Finding, failed, passed, skipped
+from aitrader.jobs.checks.check import Check, Finding, failed, passed, skipped, warned
 from aitrader.lake.model_store import StoredVersion
 from aitrader.models.passport import Passport, read_passport
 from aitrader.training.study import panel_hash
@@ -29,7 +29,7 @@ def stored(bench: Bench) -> Finding:
         if versions
     ]
     if absent:
-        return failed(f"not trained: {', '.join(absent)}", lines, "Run `aitrader train`.")
+        return warned(f"not trained: {', '.join(absent)}", lines, "Run `aitrader train`.")
     return passed(f"{len(found)} models are trained", lines)
 
 

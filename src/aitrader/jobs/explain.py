@@ -1,0 +1,206 @@
+"""Explains one symbol on the last session: from its bars to its rank, and to the order and what would forbid it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from aitrader.config.schema import Config
+from aitrader.domain.clock import Clock, wall_clock
+from aitrader.domain.symbols import Symbol, parse_symbol
+from aitrader.errors import InsufficientDataError
+from aitrader.jobs.assembly.data import Market
+from aitrader.jobs.assembly.sight import Asked, ModelUsed, Sight, look
+from aitrader.jobs.progress import Progress, Report, silent
+from aitrader.scanners.explain import percentile
+from aitrader.scanners.scanner import Contributions, rank_of
+from aitrader.scanners.scanner import scan as find
+
+BARS: Final = 5
+"""Last bars that are shown."""
+
+NAN: Final = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar as traded (as the source gave it, where prices are adjusted): USD per share and shares."""
+
+    session: date
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A filter on the way to a rank: ``passed`` is None where an earlier filter had stopped the symbol."""
+
+    name: str
+    passed: bool | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A quantity of the session: its value, where it stands among the members (0 to 1), what it adds to the score."""
+
+    name: str
+    value: float
+    percentile: float
+    contribution: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the strategies would do with the symbol from an empty book of ``equity`` USD in cash.
+
+    ``weights`` are by strategy, before ``portfolio.invested``; ``weight`` is that of the book. ``order`` is in words;
+    ``forbidden`` the limit that would refuse it, with its reason; empty if none.
+    """
+
+    equity: float
+    weights: Mapping[str, float]
+    weight: float
+    ordered: bool
+    order: str
+    forbidden: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One symbol from bar to rank.
+
+    ``rank`` (1 is best) and ``score`` are None and NaN where a filter stopped it; ``scored`` symbols have a rank.
+    ``values`` are sorted by the size of their contribution; with ``base`` the contributions sum to the score.
+    """
+
+    symbol: Symbol
+    session: date
+    scanner: str
+    bars: tuple[Bar, ...]
+    steps: tuple[Step, ...]
+    rank: int | None
+    scored: int
+    score: float
+    reasons: tuple[str, ...]
+    values: tuple[Value, ...]
+    base: float
+    models: tuple[ModelUsed, ...]
+    plan: Plan | None
+    warnings: tuple[str, ...]
+
+
+def explain(
+    config: Config,
+    root: Path,
+    symbol: str,
+    asked: Asked | None = None,
+    *,
+    clock: Clock = wall_clock,
+    progress: Report = silent,
+) -> Explanation:
+    """Explain ``symbol`` as ``asked.scanner`` sees it; nothing is written. Raises as ``scan``.
+
+    Raises
+    ------
+    InvalidSymbolError
+        ``symbol`` is no ticker.
+    InsufficientDataError
+        The universe has no bars of it.
+    """
+    wanted = parse_symbol(symbol)
+    sight = look(config, root, asked or Asked(), clock=clock, progress=progress)
+    snapshot = sight.view.snapshot
+    if wanted not in snapshot.symbols:
+        raise InsufficientDataError(
+            f"{wanted} has no bars up to {sight.session} in the lake, or is not in the universe.",
+            needed=1,
+            got=0,
+            fix=f"Run `aitrader backfill --symbols {wanted}`, or add it to `universe.symbols`.",
+        )
+    found = find(sight.scanner, sight.view)
+    candidate = rank_of(sight.scanner, sight.view, wanted)
+    position = snapshot.symbols.index(wanted)
+    values, base = _values(sight, position)
+    progress(Progress("scan", 4, 4))
+    return Explanation(
+        symbol=wanted,
+        session=sight.session,
+        scanner=sight.name,
+        bars=_bars(sight.market, position),
+        steps=_steps(sight, wanted),
+        rank=candidate.rank if candidate else None,
+        scored=found.scored,
+        score=candidate.score if candidate else NAN,
+        reasons=tuple(reason.text for reason in candidate.reasons) if candidate else (),
+        values=values,
+        base=base,
+        models=sight.models,
+        plan=_plan(sight, wanted),
+        warnings=sight.warnings,
+    )
+
+
+def _bars(market: Market, position: int) -> tuple[Bar, ...]:
+    columns = [market.panel[f"traded_{name}"][position] for name in ("open", "high", "low", "close", "volume")]
+    there = np.flatnonzero(np.isfinite(columns[3]))[-BARS:].tolist()
+    return tuple(Bar(market.sessions[at], *(float(column[at]) for column in columns)) for at in there)
+
+
+def _steps(sight: Sight, symbol: Symbol) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    stopped = False
+    for layer in find(sight.scanner, sight.view).layers:
+        reason = layer.dropped.get(symbol, "")
+        steps.append(Step(layer.name, None if stopped else not reason, reason))
+        stopped = stopped or bool(reason)
+    return tuple(steps)
+
+
+def _values(sight: Sight, position: int) -> tuple[tuple[Value, ...], float]:
+    """Return the features of the scanner's models with their contributions, or the values of its expressions."""
+    known = [sight.view.contributions[name] for name in sight.scanner.needs_models if name in sight.view.contributions]
+    if known:
+        return _contributed(sight, known[0], position), float(known[0].base[position])
+    snapshot = sight.view.snapshot
+    shown = []
+    for expr in sight.scanner.needs_values:
+        grid = snapshot.features[expr.key]
+        shown.append(Value(expr.key, float(grid[position]), percentile(grid, position, snapshot.members), NAN))
+    return tuple(shown), NAN
+
+
+def _contributed(sight: Sight, found: Contributions, position: int) -> tuple[Value, ...]:
+    members = sight.view.snapshot.members
+    values = [
+        Value(
+            name,
+            float(found.values[position, at]),
+            percentile(found.values[:, at], position, members),
+            float(found.parts[position, at]),
+        )
+        for at, name in enumerate(found.names)
+    ]
+    return tuple(sorted(values, key=lambda one: (-np.nan_to_num(abs(one.contribution)), one.name)))
+
+
+def _plan(sight: Sight, symbol: Symbol) -> Plan | None:
+    wishes = sight.wishes
+    if wishes is None:
+        return None
+    order = next((one for one in wishes.decision.orders if one.symbol == symbol), None)
+    refusal = wishes.refused.get(symbol)
+    return Plan(
+        equity=wishes.equity,
+        weights={name: weights.get(symbol, 0.0) for name, weights in wishes.by_strategy.items()},
+        weight=wishes.weights.get(symbol, 0.0),
+        ordered=order is not None,
+        order=f"{order.side.value} {order.quantity} at about {order.planned_price:.2f} USD" if order else "no order",
+        forbidden=f"{refusal.code}: {refusal.reason}" if refusal else "",
+    )
