@@ -253,11 +253,11 @@ class Catalog:
         self._database.execute(f"BEGIN {mode}")
         try:
             yield
+            self._database.execute("COMMIT")
         except BaseException:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             raise
-        self._database.execute("COMMIT")
 
     @contextmanager
     def _guard(self) -> Iterator[None]:
