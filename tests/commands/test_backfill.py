@@ -2,7 +2,10 @@
 
 import errno
 import os
-from datetime import date
+import signal
+import subprocess
+import sys
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
@@ -172,6 +175,46 @@ def test_a_full_disk_is_exit_code_3_and_leaves_the_lake_as_it_was(run_cli, bare_
     assert ran.code == 3
     assert "No space left" in ran.err
     assert bars(bare_root).drop("recorded_at").equals(before.drop("recorded_at"))
+
+
+KILLED_AT = """
+import os, signal, sys
+from aitrader.__main__ import main
+real, left = os.replace, [int(sys.argv.pop(1))]
+def replace(source, target, **more):
+    left[0] -= 1
+    if left[0] < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(source, target, **more)
+os.replace = replace
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("files", [0, 1, 3])
+def test_after_kill_9_the_next_run_completes_the_lake_as_if_nothing_had_happened(run_cli, bare_root, tmp_path, files):
+    path = tmp_path / "years.csv"
+    days = [date(2018, 6, 1) + timedelta(days=7 * week) for week in range(200)]
+    path.write_text(HEADER + "".join(f"{name},{day},1,2,1,2,5\n" for name in ("ON", "NA") for day in days))
+    words = ["backfill", "--source", "files", "--path", str(path), "--adjustment", "raw"]
+    other = tmp_path / "uninterrupted"
+    run_cli("init", other)
+
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AT, str(files), *words, "--root", str(bare_root)], check=False
+    )
+    again = run_cli(*words, root=bare_root)
+    run_cli(*words, root=other)
+
+    assert killed.returncode == -signal.SIGKILL, "the fault was not injected"
+    assert again.code == 0
+    assert content(bare_root) == content(other)
+
+
+def content(root):
+    with Lake.open(root / "data_lake") as lake:
+        snapshot = lake.snapshot()
+        return [snapshot.content_hash(name) for name in ("bars/1d", "quarantine/bars/1d", "actions")]
 
 
 def test_another_writer_is_exit_code_6(run_cli, bare_root, prices):

@@ -60,7 +60,7 @@ class FilesBars:
     """
 
     Settings: ClassVar[type[Section]] = FilesSettings
-    batch: int = 500
+    batch: int = 100
 
     def __init__(self, settings: FilesSettings, context: Context) -> None:
         self._settings = settings

@@ -35,7 +35,7 @@ class SampleBars:
 
     Settings: ClassVar[type[Section]] = SampleSettings
     name: str = "sample"
-    batch: int = 500
+    batch: int = 100
     _last: Final = date(2013, 8, 9)
 
     def __init__(self, settings: SampleSettings, context: Context) -> None:  # noqa: ARG002 every source is made alike
@@ -91,7 +91,7 @@ class Sp500SampleBars:
 
     Settings: ClassVar[type[Section]] = SampleSettings
     name: str = "sp500_sample"
-    batch: int = 600
+    batch: int = 200
     _shares_per_unit: Final = 100.0
 
     def __init__(self, settings: SampleSettings, context: Context) -> None:  # noqa: ARG002 every source is made alike
