@@ -1,6 +1,6 @@
 """Explains one symbol on the last session: from its bars to its rank, and to the order and what would forbid it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,6 +16,7 @@ from aitrader.jobs.assembly.data import Market
 from aitrader.jobs.assembly.sight import Asked, ModelUsed, Sight, look
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.scanners.explain import percentile
+from aitrader.scanners.layers import Layer
 from aitrader.scanners.scanner import Contributions, rank_of
 from aitrader.scanners.scanner import scan as find
 
@@ -134,7 +135,7 @@ def explain(
         session=sight.session,
         scanner=sight.name,
         bars=_bars(sight.market, position),
-        steps=_steps(sight, wanted),
+        steps=_steps(found.layers, wanted),
         rank=candidate.rank if candidate else None,
         scored=found.scored,
         score=candidate.score if candidate else NAN,
@@ -153,10 +154,10 @@ def _bars(market: Market, position: int) -> tuple[Bar, ...]:
     return tuple(Bar(market.sessions[at], *(float(column[at]) for column in columns)) for at in there)
 
 
-def _steps(sight: Sight, symbol: Symbol) -> tuple[Step, ...]:
+def _steps(layers: Sequence[Layer], symbol: Symbol) -> tuple[Step, ...]:
     steps: list[Step] = []
     stopped = False
-    for layer in find(sight.scanner, sight.view).layers:
+    for layer in layers:
         reason = layer.dropped.get(symbol, "")
         steps.append(Step(layer.name, None if stopped else not reason, reason))
         stopped = stopped or bool(reason)

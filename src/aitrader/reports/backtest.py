@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from aitrader.quant.metrics import drawdown_series
 from aitrader.reports.charts import Series, bars, histogram, lines
 from aitrader.reports.figures import Unit
 from aitrader.reports.page import render_page
@@ -152,15 +153,18 @@ def _check(view: BacktestView) -> None:
 
 def _charts(view: BacktestView) -> dict[str, object]:
     curves = [Series(name, values) for name, values in view.curves.items()]
-    falls = [Series(one.name, one.values / np.maximum.accumulate(one.values) - 1) for one in curves]
+    changes = [one.values[1:] / one.values[:-1] - 1 for one in curves]
+    falls = [
+        Series(one.name, np.concatenate([[0.0], -drawdown_series(change)]))
+        for one, change in zip(curves, changes, strict=True)
+    ]
     first = curves[0]
-    daily = first.values[1:] / first.values[:-1] - 1
     years, by_year = _by_year(view)
     found: dict[str, object] = {
         "equity": lines("Equity, USD (log scale)", view.sessions, curves, unit="usd", log=True),
         "drawdown": lines("Fall from the running peak", view.sessions, falls, unit="fraction", shade=True, height=220),
         "years": bars("Return by calendar year", years, by_year, unit="fraction"),
-        "daily": histogram(f"Daily returns: {first.name}", Series("sessions", daily), unit="fraction"),
+        "daily": histogram(f"Daily returns: {first.name}", Series("sessions", changes[0]), unit="fraction"),
     }
     exposures = [Series(name, values) for name, values in (("gross", view.gross), ("net", view.net)) if len(values)]
     if exposures:
