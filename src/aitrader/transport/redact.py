@@ -23,8 +23,8 @@ _SHAPES: Final = (
 class Redactor:
     """Replaces known secrets, and whatever stands where a secret usually stands, by ``***``.
 
-    >>> Redactor((SecretStr("s3cr3t"),))("GET /v2?apikey=abc: key s3cr3t refused")
-    'GET /v2?apikey=***: key *** refused'
+    >>> Redactor((SecretStr("s3cr3t"),))("GET /v2?apikey=abc, key s3cr3t refused")
+    'GET /v2?apikey=***, key *** refused'
     """
 
     secrets: tuple[SecretStr, ...] = ()
