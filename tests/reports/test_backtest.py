@@ -132,3 +132,18 @@ def test_a_series_of_another_length_is_refused():
 def test_a_page_without_sessions_is_refused():
     with pytest.raises(ValueError, match="at least one session"):
         render(_view(sessions=DAYS[:0]))
+
+
+def test_gross_and_net_exposure_that_are_the_same_are_one_line():
+    share = np.full(len(DAYS), 0.98)
+
+    same, apart = (render(_view(gross=share, net=net)) for net in (share, share - 0.5))
+
+    assert "gross and net are the same" in _text(same)
+    assert "gross and net are the same" not in _text(apart)
+
+
+def test_the_interval_of_folds_is_shown_only_where_there_is_one():
+    fold = FoldLine("trees", 0, date(2005, 1, 3), date(2009, 12, 31), date(2010, 1, 4), date(2010, 12, 31), 0.019)
+
+    assert "95 % interval" not in _text(render(_view(folds=(fold,))))

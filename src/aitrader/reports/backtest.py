@@ -124,7 +124,12 @@ def render(view: BacktestView) -> str:
     """
     _check(view)
     return render_page(
-        "backtest.html", view=view, charts=_charts(view), months=_months(view), headline=view.metrics[:6]
+        "backtest.html",
+        view=view,
+        charts=_charts(view),
+        months=_months(view),
+        headline=view.metrics[:6],
+        bounded=any(np.isfinite(fold.low) for fold in view.folds),
     )
 
 
@@ -166,16 +171,22 @@ def _charts(view: BacktestView) -> dict[str, object]:
         "years": bars("Return by calendar year", years, by_year, unit="fraction"),
         "daily": histogram(f"Daily returns: {first.name}", Series("sessions", changes[0]), unit="fraction"),
     }
-    exposures = [Series(name, values) for name, values in (("gross", view.gross), ("net", view.net)) if len(values)]
-    if exposures:
-        found["exposure"] = lines(
-            "Exposure at the close, share of equity", view.sessions, exposures, unit="fraction", height=180
-        )
+    if len(view.gross):
+        found["exposure"] = _exposure(view)
     if len(view.turnover):
         found["turnover"] = _turnover(view)
     if view.folds:
         found["folds"] = _fold_chart(view.folds)
     return found
+
+
+def _exposure(view: BacktestView) -> object:
+    both = [Series(name, values) for name, values in (("gross", view.gross), ("net", view.net)) if len(values)]
+    title = "Exposure at the close, share of equity"
+    if len(both) == 2 and np.allclose(view.gross, view.net, rtol=0, atol=1e-6):
+        # Without shorts one line would hide the other.
+        return lines(f"{title}: gross and net are the same", view.sessions, both[:1], unit="fraction", height=180)
+    return lines(title, view.sessions, both, unit="fraction", height=180)
 
 
 def _turnover(view: BacktestView) -> object:
