@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from aitrader.backtest.tape import Tape
 from aitrader.brokers.simulated import SimulatedBroker
-from aitrader.domain.events import BookValued, DecisionMade, DecisionRefused, Event, FillBooked, OrderRefused
+from aitrader.domain.events import (
+    BookValued,
+    DecisionMade,
+    DecisionRefused,
+    Event,
+    FillBooked,
+    OrderOutcome,
+    OrderRefused,
+)
 from aitrader.domain.orders import Fill
 from aitrader.domain.positions import Book
 from aitrader.domain.snapshot import FloatArray
@@ -104,6 +112,11 @@ class BacktestResult:
     def refusals(self) -> tuple[OrderRefused, ...]:
         """Every order that a limit refused."""
         return tuple(event for event in self.events if isinstance(event, OrderRefused))
+
+    @property
+    def turned_down(self) -> tuple[OrderOutcome, ...]:
+        """Every order that the venue refused."""
+        return tuple(e for e in self.events if isinstance(e, OrderOutcome) and e.outcome == "refused")
 
     @property
     def fills(self) -> tuple[Fill, ...]:

@@ -205,7 +205,7 @@ def open_predictor(
     ModelStoreError
         Nothing is stored, nothing passed, the features differ, or the model is damaged.
     """
-    stored = store.load(name, _chosen(store, name, allow_rejected=allow_rejected).version)
+    stored = store.load(name, chosen(store, name, allow_rejected=allow_rejected).version)
     passport = read_passport(stored.card)
     rows = snapshot.predictions(name, version=passport.version)
     check_window(passport, own_rows(passport, rows), *window)
@@ -262,7 +262,8 @@ def oof_matrix(rows: pl.DataFrame, panel: Panel) -> FloatArray:
     return scores
 
 
-def _chosen(store: ModelStore, name: str, *, allow_rejected: bool) -> StoredVersion:
+def chosen(store: ModelStore, name: str, *, allow_rejected: bool) -> StoredVersion:
+    """Return the version whose leakage is looked at: the champion if it may predict, else the newest at all."""
     champion = None if allow_rejected else store.champion(name)
     return champion or store.newest(name, allow_rejected=True)
 
