@@ -76,7 +76,7 @@ class Past:
 
 
 def rules(*, costs=FREE, portfolio=None, risk=None):
-    wide = Risk(max_order_equity_share=1, max_position=1, max_order_adv_share=1, cash_reserve=0)
+    wide = Risk(max_order_equity_share=1, max_order_qty=1e9, max_position=1, max_order_adv_share=1, cash_reserve=0)
     return Rules(
         "main",
         portfolio or Portfolio(invested=1, no_trade_band=0),
