@@ -1,6 +1,7 @@
 """What people look at: tables on stdout; progress, warnings and errors on stderr. rich is imported when it is used."""
 
 import math
+import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -57,10 +58,12 @@ def _cell(value: Any) -> "Text":
 
 
 def console(stream: TextIO) -> "Console":
-    """Return a rich console on ``stream``: as wide as the terminal, or ``WIDTH`` columns without one."""
+    """Return a rich console on ``stream``: as wide as the terminal; without one ``COLUMNS``, else ``WIDTH`` columns."""
     from rich.console import Console
 
-    return Console(file=stream, width=None if _is_terminal(stream) else WIDTH, highlight=False, markup=False)
+    asked = os.environ.get("COLUMNS", "")
+    width = int(asked) if asked.isdecimal() and int(asked) > 0 else WIDTH
+    return Console(file=stream, width=None if _is_terminal(stream) else width, highlight=False, markup=False)
 
 
 def show(renderables: Iterable[Any], stream: TextIO) -> None:
@@ -72,7 +75,7 @@ def show(renderables: Iterable[Any], stream: TextIO) -> None:
             continue
         with shown.capture() as captured:  # written by us: rich ends the process with 1 when the reader has gone
             shown.print(item)
-        stream.write(captured.get())
+        stream.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def say(line: str) -> None:
