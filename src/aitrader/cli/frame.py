@@ -199,7 +199,9 @@ def _usage_error(error: typer.TyperException, path: str) -> UsageError:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Return ``text`` in one line, with what a terminal would obey instead of show (escapes, bells) spelled out."""
+    line = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
 
 
 def _detach_stdout() -> None:

@@ -74,7 +74,9 @@ def listed(texts: Sequence[str] | None) -> tuple[str, ...] | None:
     """Return repeated and comma-separated texts as one tuple; None when the option was not given."""
     if not texts:
         return None
-    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
+    # Only spaces: a line break or another control character inside a symbol is damage and must not disappear.
+    parts = (part.strip(" ") for text in texts for part in text.split(","))
+    return tuple(part for part in parts if part)
 
 
 _COMMON: Final[Mapping[str, Any]] = {

@@ -162,10 +162,18 @@ def _profile_layer(root: Path, folder: Path, name: str) -> _Layer:
 def _environment_layer(env: Mapping[str, str], below: Mapping[str, Any]) -> _Layer:
     layer = _Layer({}, {})
     for name in sorted(env):
+        _refuse_near_miss(name)
         if name.startswith(PREFIX):
             path = _cased(name.removeprefix(PREFIX).split("__"), below)
             layer = layer.under(_single(path, env[name], name))
     return layer
+
+
+def _refuse_near_miss(name: str) -> None:
+    """Refuse ``AITRADER_RISK__MAX_GROSS``, which is read by nobody: an ignored limit is no limit."""
+    section, _, key = name.removeprefix("AITRADER_").partition("__")
+    if name.startswith("AITRADER_") and key and section.lower() in Config.model_fields:
+        raise ConfigError(f"{name} would not be read.", fix=f"Write {PREFIX}{section}__{key}, or unset it.")
 
 
 def _cased(parts: list[str], tree: Any) -> tuple[str, ...]:

@@ -65,8 +65,10 @@ class Lake:
         """
         catalog = path / NAME
         try:
-            if not catalog.exists():
+            exists = catalog.exists()
+            if not exists or catalog.stat().st_size == 0:
                 _refuse_lost_catalog(path)
+            if not exists:
                 if not create:
                     raise LakeError(f"There is no lake in {path}.", fix="Run `aitrader backfill`, or check --root.")
                 path.mkdir(parents=True, exist_ok=True)
@@ -248,7 +250,7 @@ def _lock(root: Path, dataset: str) -> int:
 def _refuse_lost_catalog(root: Path) -> None:
     if any(path.is_file() for folder in FOLDERS for path in (root / folder).rglob("*.parquet")):
         raise LakeError(
-            f"The catalog of the lake {root} is lost: its files are there, {NAME} is not.",
+            f"The catalog of the lake {root} is lost: its files are there, {NAME} is missing or empty.",
             fix=f"Restore {NAME} from a copy, or move the folder aside and run `aitrader backfill` again.",
         )
 

@@ -12,13 +12,13 @@ from aitrader.config.section import parse_section
 from aitrader.domain.calendars import FIRST, Calendar
 from aitrader.domain.frames import Adjustment
 from aitrader.domain.symbols import Symbol, parse_symbol
-from aitrader.errors import LakeError, UsageError
+from aitrader.errors import DataFetchError, LakeError, UsageError
 from aitrader.lake.epochs import refuse_splice
 from aitrader.lake.gaps import missing
 from aitrader.lake.snapshot import Snapshot
 from aitrader.registry import lookup, names
 from aitrader.sources import SOURCES
-from aitrader.sources.source import BarSource, Context
+from aitrader.sources.source import BarSource, Context, Listing
 
 RECENT_SESSIONS: Final = 20
 """A symbol with a bar in so many sessions before the last one is expected to have one there too."""
@@ -154,6 +154,15 @@ def wanted_symbols(
     return tuple(sorted(set(chosen)))
 
 
+def refuse_empty(listing: Listing | None, name: str) -> None:
+    """Raise ``DataFetchError`` where the source ``name`` was read and no row of it has a symbol and a date."""
+    if listing is not None and not listing.symbols and not listing.rejected.is_empty():
+        raise DataFetchError(
+            f"No row of {name} can be used. {' '.join(listing.notices)}",
+            fix="Mend the file, or say with --map which columns hold symbol and date; nothing was stored.",
+        )
+
+
 def stored_bars(snapshot: Snapshot | None, source: str, symbols: Sequence[Symbol] | None = None) -> pl.DataFrame:
     """Return the symbol, session and close of the stored bars of exactly this source; empty if there are none."""
     if snapshot is None or source not in snapshot.sources():
@@ -239,3 +248,17 @@ def coverage(bars: pl.DataFrame, symbols: Sequence[Symbol], calendar: Calendar, 
     ended = sorted(set(symbols) & anything - recent)
     share = 1 - len(absent) / len(expected) if expected else 0.0
     return Coverage(session, share, len(expected) - len(absent), tuple(sorted(absent)), tuple(map(Symbol, ended)))
+
+
+def by_reason(failed: Mapping[Symbol, str], shown: int = 3) -> str:
+    """Return symbols by their reason: ``MSFT, IBM and 7 more (timed out); ZZZ (not in files)``."""
+    groups: dict[str, list[Symbol]] = {}
+    for symbol, reason in sorted(failed.items()):
+        groups.setdefault(reason.rstrip("."), []).append(symbol)
+    texts = [f"{_some(symbols)} ({reason})" for reason, symbols in groups.items()]
+    return "; ".join(texts[:shown]) + (f"; and {len(texts) - shown} more reasons" if len(texts) > shown else "")
+
+
+def _some(symbols: Sequence[Symbol], shown: int = 5) -> str:
+    more = f" and {len(symbols) - shown} more" if len(symbols) > shown else ""
+    return ", ".join(symbols[:shown]) + more

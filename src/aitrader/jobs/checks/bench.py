@@ -81,8 +81,8 @@ class Bench:
 
     @cached_property
     def source(self) -> str:
-        """The source whose bars are looked at."""
-        return str(self.bars["source"][0])
+        """The source whose bars are looked at; empty where there are none and none is configured."""
+        return str(self.bars["source"][0]) if self.bars.height else self.config.data.source or ""
 
     @cached_property
     def quarantined(self) -> pl.DataFrame:
