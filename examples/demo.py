@@ -102,7 +102,7 @@ def main(folder: Path) -> None:
     other = ("--root", "sp500", "--set", "data.source=sp500_sample")
     story.run("init", "sp500")
     story.run(*other, "backfill")
-    story.run(*other, "validate", "--level", "data", expect=(3,))
+    story.run(*other, "validate", "--level", "data", "--now", "2010-08-20T18:00-04:00", expect=(3,))
     story.run(*other, "scan", "--scanner", "movers", "--now", "2010-08-20T18:00-04:00")
 
     story.tell("The model of the first lake saw prices up to 2013-06-28. Scanning 2010 with it would be cheating.")

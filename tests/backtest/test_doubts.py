@@ -119,7 +119,7 @@ def test_equal_weight_decides_on_the_same_days_and_is_stopped_by_no_size_limit(w
     assert found.equal_weight.refusals == ()
     assert found.equal_weight.gross[-1] > 0.9
     assert {"max_order_qty"} == set(stopped_orders(found.asked))
-    assert by_name(found)["orders refused"].verdict == "neutral"
+    assert by_name(found)["orders refused"].verdict == "bad"
 
 
 def test_shuffled_predictions_end_the_run_where_they_end(world, noise):

@@ -116,7 +116,7 @@ def test_the_tables_show_the_doubts_the_report_and_where_it_is(trained, run_cli)
     path = next(line for line in ran.out.splitlines() if line.startswith("report: ")).removeprefix("report: ")
     page = (trained / path).read_text()
     assert "Backtest of best" in page
-    assert "src=\"http" not in page
+    assert 'src="http' not in page
     assert "did not pass its gate" in ran.err
 
 

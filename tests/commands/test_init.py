@@ -38,13 +38,14 @@ def test_the_starter_states_the_defaults(run_cli, tmp_path, bare_root):
     assert all(item["origin"].startswith("config/") for item in written)
 
 
-def test_the_demo_profile_widens_position_and_order_only(run_cli, tmp_path):
+def test_the_demo_profile_holds_five_names_and_widens_position_and_order_for_them(run_cli, tmp_path):
     run_cli("init", tmp_path / "new")
 
     differences = run_cli("config", "diff", "base", "demo", "--json", root=tmp_path / "new").envelope["result"]
 
     assert {item["name"]: item["second"] for item in differences["differences"]} == {
         "data.source": "sample",
+        "strategies.leaders.params.top": "5",
         "risk.max_position": 0.2,
         "risk.max_order_equity_share": 0.2,
     }

@@ -49,7 +49,7 @@ def test_level_config_needs_no_lake(run_cli, bare_root):
     ran = run_cli("validate", "--level", "config", "--json", root=bare_root)
 
     assert ran.code == 0
-    assert set(statuses(ran)) == {"settings", "plugins", "references", "features", "limits"}
+    assert set(statuses(ran)) == {"settings", "plugins", "references", "features", "limits", "sizes"}
 
 
 def test_a_feature_that_looks_ahead_and_one_without_a_window_are_refused_with_their_positions(run_cli, bare_root):
@@ -96,6 +96,8 @@ def test_settings_that_cannot_be_read_end_with_exit_code_2(run_cli, bare_root):
         ("models", "mine: {kind: ridge, params: {alpha: -1}}", "plugins"),
         ("strategies", "mine: {kind: model_driven, params: {model: ghost}}", "references"),
         ("risk", "max_position: 100%", "limits"),
+        ("strategies", "mine: {kind: model_driven, params: {model: lgbm, top: 5}}", "sizes"),
+        ("strategies", "a: {kind: model_driven, params: {model: lgbm, top: 9}}", "sizes"),
         ("features", "compute: [cores]", "features"),
     ],
 )
@@ -106,6 +108,16 @@ def test_a_wrong_section_fails_its_check(run_cli, bare_root, section, text, chec
 
     assert ran.code == 3
     assert statuses(ran)[check] == "fail"
+
+
+@pytest.mark.parametrize("profile", ["demo", "ci", "paper", "live"])
+def test_every_profile_that_init_writes_is_right_as_it_stands(run_cli, tmp_path, profile):
+    run_cli("init", tmp_path / "fresh")
+
+    ran = run_cli("validate", "--level", "config", "--profile", profile, "--json", root=tmp_path / "fresh")
+
+    assert ran.code == 0
+    assert set(statuses(ran).values()) == {"pass"}
 
 
 def test_without_a_lake_the_data_checks_are_skipped_behind_the_one_that_failed(run_cli, bare_root):

@@ -1,8 +1,7 @@
 """Runs the console blocks of a document and compares, or rewrites, what they show.
 
 In a fenced block marked ``console`` a line that starts with ``$ aitrader`` is run; the lines below it are its output
-(stdout and stderr as they come), up to the next command or the end of the block. A block marked ``console skip`` is
-shown only. A line ``(exit code N)`` after the output is the exit code, when it is not 0. What differs from run to
+(stdout and stderr as they come, without progress), up to the next command or the end of the block. A line ``(exit code N)`` after the output is the exit code, when it is not 0. What differs from run to
 run (seconds, run ids, sizes, versions of files) is compared as if it were equal.
 
 ``python tests/docs/documents.py README.md ...`` rewrites the documents with what the commands print now.
@@ -20,13 +19,18 @@ from dataclasses import dataclass
 from importlib.metadata import files
 from pathlib import Path
 
+PROGRESS = re.compile(r"^[\w -]+: \d+/\d+( .*)?$")
 CHANGING = (
+    (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d UTC\b"), "WHEN"),
     (re.compile(r"\b20\d{6}T\d{6}Z?-[0-9a-z]+\b"), "RUN"),
     (re.compile(r"\b\d+(\.\d+)? ?(s|ms|min)\b"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? (kB|MB|GB|KiB|MiB|GiB)\b"), "SIZE"),
     (re.compile(r"\b[0-9a-f]{8,64}\b"), "HASH"),
     (re.compile(r"[ ─━-]+"), " "),
 )
+HOME = "/home/you/trading"
+"""What the documents call the folder that their commands run in."""
+
 COMMAND = re.compile(r"^\$ (aitrader .*)$")
 
 
@@ -42,6 +46,7 @@ class Shown:
 
 def normalised(text: str) -> list[str]:
     """Return the lines of ``text`` without what changes from run to run."""
+    text = "\n".join(line for line in text.splitlines() if not PROGRESS.match(line.strip()))
     for pattern, word in CHANGING:
         text = pattern.sub(word, text)
     return [line.strip() for line in text.splitlines() if line.strip()]
@@ -88,7 +93,8 @@ def run(command: str, folder: Path) -> str:
         check=False,
     )
     code = f"\n(exit code {done.returncode})" if done.returncode else ""
-    lines = (done.stdout.rstrip() + code).splitlines()
+    lines = (done.stdout.replace(str(folder), HOME).rstrip() + code).splitlines()
+    lines = [line for line in lines if not PROGRESS.match(line)]
     return "\n".join(line.rstrip() for line in lines).strip("\n")
 
 

@@ -24,7 +24,7 @@ What `make demo` prints on a fresh clone in a fresh folder, unshortened. The tim
 |---|---:|
 {parts}
 
-On disk: {venv} for the virtual environment, {root} for the demo's folder `build/demo`: two lakes, models, reports, logs.
+On disk: {venv} for the virtual environment, {root} for the demo's folder `build/demo` (lakes, models, reports, logs).
 
 The story: 29 US large caps, five-day returns in excess of the cross-section, LightGBM beside ridge, eleven walk-forward
 folds. LightGBM does not pass its gate, so it is stored as `rejected`; the demo shows the backtest of it anyway, with
@@ -61,7 +61,8 @@ def main() -> None:
     steps = re.findall(r"^  (\S+|all commands) +(\d+\.\d) s$", story, flags=re.MULTILINE)
     commands = float(dict(steps)["all commands"])
     parts = [("set-up: virtual environment and packages", total - commands), ("all commands of the story", commands)]
-    output = "\n".join(line.rstrip() for line in done.stdout.strip().splitlines() if not line.startswith("WARNING"))
+    shown = done.stdout.replace(str(clone), "/home/you/aitrader").strip().splitlines()
+    output = "\n".join(line.rstrip() for line in shown if not line.startswith("WARNING"))
     page = TEXT.format(
         machine=f"{os.cpu_count()} processors, {platform.system()}",
         python=platform.python_version(),

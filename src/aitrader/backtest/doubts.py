@@ -22,6 +22,9 @@ BENCHMARK: Final = "equal_weight"
 BEST_DAYS: Final = 10
 SAMPLES: Final = 1000
 
+MANY_REFUSED: Final = 0.05
+"""Share of orders refused above which a result is not that of the strategy any more."""
+
 _WEEK: Final = 5
 
 
@@ -255,7 +258,8 @@ def _about_orders(run: BacktestResult) -> Iterator[Doubt]:
         orders = len({fill.client_id for fill in run.fills}) + count
         codes = ", ".join(f"{code} {number}" for code, number in stopped.items())
         shown = (Figure("of", orders, "count"), Figure("orders refused", count, "count"))
-        yield Doubt("orders refused", shown, "neutral", f"it did not hold all that it wanted: {codes}")
+        verdict: Verdict = "bad" if count > MANY_REFUSED * orders else "neutral"
+        yield Doubt("orders refused", shown, verdict, f"it did not hold all that it wanted: {codes}")
     if undecided:
         missing = (Figure("decisions refused", len(undecided), "count"),)
         yield Doubt(

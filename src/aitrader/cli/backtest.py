@@ -33,7 +33,7 @@ def backtest(
     end: EndDate = None,
     allow_rejected: AllowRejected = False,
 ) -> Outcome:
-    """Replay the past under the strategies, and doubt the result.
+    """Replay the past, and doubt the result.
 
     Decisions see bars and out-of-fold predictions up to their session; orders pass the same limits as live ones and
     are filled in the next session, with costs. Beside the result stand equal weight of all members (same days, same
@@ -71,7 +71,11 @@ def _shown(report: "BacktestReport") -> "Iterator[Any]":
     )
     traded = (f"{one.name.lower()} {show(one.value, one.unit)}" for one in (*report.trades, *report.costs))
     yield f"{'; '.join(traded)}\n"
-    yield table("Doubts", ("doubt", *_COLUMNS, "verdict", "what it says"), [_row(doubt) for doubt in report.doubts])
+    yield table(
+        "Doubts",
+        ("doubt", "return", "Sharpe", "fall", "verdict", "what it says"),
+        [_row(doubt) for doubt in report.doubts],
+    )
     for doubt in report.doubts:
         if doubt.name in {"survivorship", "hand-picked"} and doubt.verdict == "bad":
             yield colored(f"{doubt.name}: {doubt.sentence}", "bold red")

@@ -1,6 +1,7 @@
 """``aitrader init``: a new root."""
 
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import typer
@@ -24,7 +25,15 @@ def init(
     from aitrader.jobs.init import init as job
 
     report = job(directory.expanduser().resolve(), force=force, dry_run=dry_run)
-    rows = [*((name, "written") for name in report.written), *((name, "unchanged") for name in report.unchanged)]
     next_step = f"Next: cd {directory} && aitrader --profile demo backfill"
-    shown = table(f"Root {report.root}{' (dry run)' if dry_run else ''}", ("file", "state"), rows)
+    rows = [*_by_folder(report.written, "written"), *_by_folder(report.unchanged, "unchanged")]
+    shown = table(f"Root {report.root}{' (dry run)' if dry_run else ''}", ("folder", "state", "files"), rows)
     return Outcome(report, [shown, next_step], status="done" if report.written else "skipped")
+
+
+def _by_folder(names: Sequence[str], state: str) -> list[tuple[str, str, str]]:
+    folders: dict[str, list[str]] = {}
+    for name in names:
+        path = PurePosixPath(name)
+        folders.setdefault(str(path.parent), []).append(path.name)
+    return [(folder, state, " ".join(files)) for folder, files in folders.items()]

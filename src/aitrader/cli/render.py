@@ -27,7 +27,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     from rich.table import Table
 
     filled = [tuple(row) for row in rows]
-    made = Table(title=title or None, caption=caption or None, box=SIMPLE_HEAD, title_justify="left")
+    made = Table(
+        title=title or None, caption=caption or None, box=SIMPLE_HEAD, title_justify="left", collapse_padding=True
+    )
     for position, name in enumerate(columns):
         numbers = any(isinstance(row[position], int | float) and not isinstance(row[position], bool) for row in filled)
         made.add_column(name, justify="right" if numbers else "left", overflow="fold")

@@ -47,11 +47,11 @@ def train(
 
 
 def _tables(report: "TrainReport") -> list[Any]:
-    columns = ("model", "version", "rank IC", "95 % interval", "HAC t", "ICIR daily", "ICIR annual", "days > 0",
-               "shuffled", "verdict", "")  # fmt: skip
+    columns = ("model", "version", "rank IC", "95 % interval", "HAC t", "ICIR day/year", "shuffled", "verdict")
     caption = (
         f"{report.symbols} symbols, {report.sessions} sessions; labels use prices up to {report.label_end}; "
-        f"{report.trials} different settings tried on these data"
+        f"{report.trials} different settings tried on these data; "
+        + ", ".join(f"{model.name} {model.done}" for model in report.models)
     )
     shown = [
         table("Models, scored on sessions they never saw", columns, map(_row, report.models), caption=caption),
@@ -66,10 +66,11 @@ def _tables(report: "TrainReport") -> list[Any]:
 
 def _row(model: "ModelReport") -> tuple[Any, ...]:
     verdict = {"passed": "green", "rejected": "bold red", "unknown": "dim"}[model.status]
-    head, tail = (model.name, model.version), (colored(model.status, verdict), model.done)
+    head, tail = (model.name, model.version), colored(model.status, verdict)
     if model.scores is None or model.shuffled is None:
-        return (*head, *([None] * 7), *tail)
+        return (*head, *([None] * 5), tail)
     scores = model.scores
     interval = f"{scores.rank_ic_lower:+.4f} to {scores.rank_ic_upper:+.4f}"
-    figures = (scores.rank_ic, interval, scores.hac_t, scores.icir_daily, scores.icir_annual, scores.positive_share)
-    return (*head, *figures, model.shuffled.rank_ic, *tail)
+    ratios = f"{scores.icir_daily:.3f} / {scores.icir_annual:.2f}"
+    luck = f"{model.shuffled.rank_ic:+.4f}"
+    return (*head, f"{scores.rank_ic:+.4f}", interval, f"{scores.hac_t:.2f}", ratios, luck, tail)

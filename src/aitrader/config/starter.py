@@ -24,10 +24,10 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
         "ridge": {"kind": "ridge", "features": "core", "params": {}},
     },
     "strategies": {
-        "top5": {
+        "leaders": {
             "kind": "model_driven",
             "rebalance": "wednesday",
-            "params": {"model": "lgbm", "top": 5, "weighting": "equal"},
+            "params": {"model": "lgbm", "top": 10, "weighting": "equal"},
         },
     },
     "scanners": {
@@ -49,6 +49,7 @@ _PROFILES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
         The strategy holds five names, so the limits on one position and on one order are wider than the defaults.""",
         {
             "data": {"source": "sample"},
+            "strategies": {"leaders": {"params": {"top": 5}}},
             "risk": {"max_position": "20%", "max_order_equity_share": "20%"},
         },
     ),
@@ -58,10 +59,11 @@ _PROFILES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     ),
     "paper": ("A paper account at Alpaca, and its data.", {"mode": "paper", "data": {"source": "alpaca"}}),
     "live": (
-        "Real money. Half of the default size of a position and of an order, to begin with.",
+        "Real money. Half of the default size of a position and of an order, in twice as many names, to begin with.",
         {
             "mode": "live",
             "data": {"source": "alpaca"},
+            "strategies": {"leaders": {"params": {"top": 20}}},
             "risk": {"max_position": "5%", "max_order_equity_share": "5%"},
         },
     ),

@@ -39,9 +39,10 @@ ACTIONS: Final = pl.Schema(
         "known_at": INSTANT,
     }
 )
-"""One row per symbol, ex-date and kind. ``kind`` is ``split`` (``ratio``: new shares per old one) or
-``dividend`` (``amount``: USD per share held at the close before the ex-date, in shares as of the ex-date; of a
-series adjusted for splits, in that series' own shares); the other number is null. ``known_at`` is the open of the ex-date where the vendor says nothing better."""
+"""One row per symbol, ex-date and kind. ``kind`` is ``split`` (``ratio``: new shares per old one) or ``dividend``
+(``amount``: USD per share held at the close before the ex-date, in shares as of the ex-date; of a series
+adjusted for splits, in that series' own shares); the other number is null. ``known_at`` is the open of the ex-
+date where the vendor says nothing better."""
 
 PREDICTIONS: Final = pl.Schema(
     {

@@ -24,10 +24,12 @@ from aitrader.jobs.assembly.fetching import (
     Batch,
     Coverage,
     Span,
+    by_reason,
     coverage,
     cut,
     open_source,
     plan,
+    refuse_empty,
     span,
     spliced_symbols,
     stored_bars,
@@ -163,7 +165,7 @@ def backfill(
         report = _report(course, lake, tally, found, before)
         if report.lake_version != before:
             receipt = _receipt(course, lake, report, started, clock)
-            report = replace(report, receipt=receipt)
+            report = replace(report, receipt=receipt.relative_to(root))
     _refuse_thin(course, report)
     return report
 
@@ -177,6 +179,7 @@ def _course(config: Config, root: Path, wanted: Wanted, *, secret: SecretOf, clo
     last = venue.last_closed(now, lag) or venue.sessions[0]
     end = wanted.end or config.data.end
     listing = source.listing()
+    refuse_empty(listing, source.name)
     whole = listing is not None and wanted.now is None
     asked = span(wanted.start or config.data.start, end, venue, last, whole=whole)
     asked = replace(asked, backwards=wanted.start is not None)
@@ -320,7 +323,7 @@ def _warnings(
     found = [*course.asked.notices, *dict.fromkeys(tally.notices)]
     found += [f"Rows quarantined because {reason}: {count}." for reason, count in tally.reasons.most_common()]
     if tally.failed:
-        found.append(f"{len(tally.failed)} symbols were not fetched: {_reasons(tally.failed)}.")
+        found.append(f"{len(tally.failed)} symbols were not fetched: {by_reason(tally.failed)}.")
     late = [symbol for symbol in covered.absent if symbol not in tally.failed]
     if late:
         found.append(
@@ -338,20 +341,6 @@ def _warnings(
     if len(sources) > 1 and course.config.data.source is None:
         found.append(f"The lake holds bars of {', '.join(sources)}: set data.source to say which one is read.")
     return tuple(found)
-
-
-def _reasons(failed: Mapping[Symbol, str], shown: int = 3) -> str:
-    """Return symbols by their reason: ``MSFT, IBM and 7 more (timed out); ZZZ (not in files)``."""
-    groups: dict[str, list[Symbol]] = {}
-    for symbol, reason in sorted(failed.items()):
-        groups.setdefault(reason.rstrip("."), []).append(symbol)
-    texts = [f"{_some(symbols)} ({reason})" for reason, symbols in groups.items()]
-    return "; ".join(texts[:shown]) + (f"; and {len(texts) - shown} more reasons" if len(texts) > shown else "")
-
-
-def _some(symbols: Sequence[Symbol], shown: int = 5) -> str:
-    more = f" and {len(symbols) - shown} more" if len(symbols) > shown else ""
-    return ", ".join(symbols[:shown]) + more
 
 
 def _receipt(course: _Course, lake: Lake, report: BackfillReport, started: datetime, clock: Clock) -> Path:
@@ -384,14 +373,22 @@ def _refuse_thin(course: _Course, report: BackfillReport) -> None:
     found, failed = report.coverage, {Symbol(symbol): reason for symbol, reason in report.failed.items()}
     if found is None or found.share >= course.config.data.min_coverage:
         return
+    if found.session is None and report.quarantined:
+        causes = ", ".join(f"{reason} ({count})" for reason, count in report.reasons.items())
+        raise DataFetchError(
+            f"Not one row of {course.source.name} is a bar: all {report.quarantined} were quarantined: {causes}.",
+            fix="Mend them; `aitrader lake export quarantine/bars/1d --out rows.csv` shows each with its reason.",
+        )
     fix = "Run the same command again: what was fetched is kept, only the rest is asked for."
+    if course.listing is not None:
+        fix = "Add what is missing or name fewer --symbols, then run again: what was fetched is kept."
     if failed and not report.rows and not report.actions:
         got = report.symbols - len(failed)
-        raise DataFetchError(f"{got} of {report.symbols} symbols fetched: {_reasons(failed)}.", fix=fix)
+        raise DataFetchError(f"{got} of {report.symbols} symbols fetched: {by_reason(failed)}.", fix=fix)
     least = course.config.data.min_coverage
     reasons_of = {**dict.fromkeys(found.absent, "no bar that day"), **failed}
     raise DataFetchError(
         f"{found.present} of {found.present + len(found.absent)} symbols have a bar on {found.session} "
-        f"({found.share:.1%}, data.min_coverage is {least:.1%}): {_reasons(reasons_of)}.",
+        f"({found.share:.1%}, data.min_coverage is {least:.1%}): {by_reason(reasons_of)}.",
         fix=fix,
     )

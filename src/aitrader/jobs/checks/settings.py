@@ -16,6 +16,8 @@ from aitrader.jobs.checks.check import Check, Finding, failed, passed, skipped, 
 from aitrader.models import MODELS
 from aitrader.registry import lookup
 from aitrader.sources import SOURCES
+from aitrader.strategies.model_driven import ModelDriven
+from aitrader.strategies.strategy import Strategy
 
 Question = tuple[str, Callable[[], Any]]
 """A name, and a call that raises if it is wrong."""
@@ -89,6 +91,27 @@ def limits(bench: Bench) -> Finding:
     )
 
 
+def sizes(bench: Bench) -> Finding:
+    """Look for strategies whose equal weights the limits on one order or one position would refuse."""
+    config = bench.config
+    most = min(bench.config.risk.max_position, config.risk.max_order_equity_share)
+    share = config.portfolio.invested / max(len(config.strategies), 1)
+    tops = {name: one.top for name, one in _strategies(config).items() if isinstance(one, ModelDriven)}
+    refused = [
+        f"{name}: {share / top:.1%} of equity in each of {top}" for name, top in tops.items() if share / top > most
+    ]
+    if refused:
+        return failed(
+            f"positions larger than the {most:.1%} that the limits allow: {'; '.join(refused)}",
+            fix="Hold more names (params.top), invest less (portfolio.invested), or raise the limits under `risk`.",
+        )
+    return passed(f"{len(tops)} strategies want positions that the limits allow")
+
+
+def _strategies(config: Config) -> Mapping[str, Strategy]:
+    return strategies(config) if config.strategies else {}
+
+
 def _plugins(config: Config) -> Iterator[Question]:
     for name, model in config.models.items():
         where = f"models.{name}"
@@ -144,4 +167,5 @@ CHECKS: Final = (
     Check("references", "Does every name lead somewhere?", references, needs=("plugins",)),
     Check("features", "Is every feature in the language, which cannot look ahead?", features),
     Check("limits", "Are the risk limits there?", limits),
+    Check("sizes", "Do the limits allow what the strategies want?", sizes, needs=("plugins",)),
 )
