@@ -1,5 +1,6 @@
 """A new root: folders and a commented configuration that works at once."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,22 +35,33 @@ def init(root: Path, *, force: bool, dry_run: bool = False) -> InitReport:
     if root.exists() and not root.is_dir():
         raise UsageError(f"{root} is not a folder.", fix="Name a folder that exists or is to be made.")
     files = starter_files()
-    texts = {name: _text(root / name) for name in files}
-    unchanged = tuple(
-        name for name, text in texts.items() if text == files[name] or (text is not None and name in YOURS)
-    )
-    changed = [name for name, text in texts.items() if text is not None and name not in unchanged]
-    if changed and not force:
+    standing = _standing(root, files)
+    unchanged = tuple(name for name, text in standing.items() if text == files[name] or name in YOURS)
+    if not force:
+        _refuse_changed(root, [name for name in standing if name not in unchanged])
+    written = tuple(name for name in files if name not in unchanged)
+    if not dry_run:
+        _write(root, {name: files[name] for name in written})
+    return InitReport(root, written, unchanged)
+
+
+def _standing(root: Path, names: Iterable[str]) -> dict[str, str]:
+    return {name: text for name in names if (text := _text(root / name)) is not None}
+
+
+def _refuse_changed(root: Path, changed: Sequence[str]) -> None:
+    if changed:
         raise UsageError(
             f"{root} already holds {', '.join(changed[:3])}{' and more' if len(changed) > 3 else ''}, with other text.",
             fix="Name another folder, or overwrite them with --force.",
         )
-    written = tuple(name for name in files if name not in unchanged)
-    for name in () if dry_run else written:
+
+
+def _write(root: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(files[name], encoding="utf-8")
-    return InitReport(root, written, unchanged)
+        file.write_text(text, encoding="utf-8")
 
 
 def _text(file: Path) -> str | None:

@@ -50,28 +50,34 @@ def logs(
     """
     if level not in LEVELS:
         raise unknown_name("level", level, LEVELS)
-    files = sorted(folder.glob("*.jsonl*"))
-    commands = {file.name.partition(".")[0] for file in files}
-    wanted = command.replace(" ", "-") if command else None
-    if wanted is not None and wanted not in commands:
-        raise unknown_name("log of a command", wanted, commands)
+    shown = LEVELS[LEVELS.index(level) :]
     unreadable = 0
     kept: list[tuple[str, int, LogLine]] = []
-    for number, line in enumerate(_lines(files, wanted)):
+    for number, line in enumerate(_lines(_files(folder, command))):
         if line is None:
             unreadable += 1
-        elif LEVELS.index(line.level) >= LEVELS.index(level) and line.run_id.startswith(run or ""):
+            continue
+        if line.level in shown and line.run_id.startswith(run or ""):
             heapq.heappush(kept, (line.time, number, line))
-            if len(kept) > last:
-                heapq.heappop(kept)
+        if len(kept) > last:
+            heapq.heappop(kept)
     return LogReport(tuple(line for *_, line in sorted(kept, key=lambda item: item[:2])), unreadable)
 
 
-def _lines(files: list[Path], wanted: str | None) -> Iterator[LogLine | None]:
-    for file in files:
-        name = file.name.partition(".")[0]
-        if wanted is not None and name != wanted:
-            continue
+def _files(folder: Path, command: str | None) -> dict[Path, str]:
+    """Return the log files of ``command`` (None: of all), each with the name of its command."""
+    commands = {file: file.name.partition(".")[0] for file in sorted(folder.glob("*.jsonl*"))}
+    if not command:
+        return commands
+    wanted = command.replace(" ", "-")
+    chosen = {file: name for file, name in commands.items() if name == wanted}
+    if not chosen:
+        raise unknown_name("log of a command", wanted, set(commands.values()))
+    return chosen
+
+
+def _lines(files: Mapping[Path, str]) -> Iterator[LogLine | None]:
+    for file, name in files.items():
         try:
             with file.open(encoding="utf-8", errors="replace") as opened:
                 yield from (_line(text, name) for text in opened)

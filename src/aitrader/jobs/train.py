@@ -245,16 +245,17 @@ def _refuse_raw_levels(name: str, specs: Sequence[FeatureSpec]) -> None:
 
 
 def _trained_before(course: _Course, identity: Identity) -> tuple[StoredVersion, Passport] | None:
-    for record in course.store.versions(identity.name):
-        if record.version == identity.version and not record.imported:
-            try:
-                stored = course.store.load(identity.name, record.version)
-            except ModelStoreError:
-                if course.wanted.force:
-                    return None
-                raise
-            return record, read_passport(stored.card)
-    return None
+    own = (record for record in course.store.versions(identity.name) if not record.imported)
+    record = next((record for record in own if record.version == identity.version), None)
+    if record is None:
+        return None
+    try:
+        stored = course.store.load(identity.name, record.version)
+    except ModelStoreError:
+        if course.wanted.force:
+            return None
+        raise
+    return record, read_passport(stored.card)
 
 
 def _sample(course: _Course, specs: tuple[FeatureSpec, ...]) -> Sample:

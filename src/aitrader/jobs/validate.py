@@ -83,20 +83,24 @@ def validate(
         ``choice`` names a check that does not exist.
     """
     wanted = choice or Choice()
-    known = {check.name: (name, check) for name in get_args(Level) for check in lookup("levels", LEVELS, name)}
+    chosen = _chosen(wanted, level)
+    with Bench(config, root, now=now, clock=clock, progress=progress) as bench:
+        results = _run(bench, chosen, wanted, progress)
+    states = {result.status for result in results}
+    return ValidationReport(level, results, "fail" not in states and bool(states - {"skipped"}))
+
+
+def _chosen(wanted: Choice, level: Level) -> dict[str, tuple[Level, Check]]:
+    known: dict[str, tuple[Level, Check]] = {
+        check.name: (name, check) for name in get_args(Level) for check in lookup("levels", LEVELS, name)
+    }
     for name in (*(wanted.only or ()), *wanted.skip, *wanted.require):
         if name not in known and name != ALL:
             raise unknown_name("check", name, known)
+    if wanted.only is not None:
+        return {name: found for name, found in known.items() if name in wanted.only}
     levels = get_args(Level)[: get_args(Level).index(level) + 1]
-    chosen = {
-        name: (of, check)
-        for name, (of, check) in known.items()
-        if (name in wanted.only if wanted.only is not None else of in levels)
-    }
-    with Bench(config, root, now=now, clock=clock, progress=progress) as bench:
-        results = _run(bench, chosen, wanted, progress)
-    executed = any(result.status != "skipped" for result in results)
-    return ValidationReport(level, results, executed and not any(result.status == "fail" for result in results))
+    return {name: (of, check) for name, (of, check) in known.items() if of in levels}
 
 
 def _run(bench: Bench, chosen: dict[str, tuple[Level, Check]], wanted: Choice, progress: Report) -> tuple[Result, ...]:
