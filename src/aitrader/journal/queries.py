@@ -90,13 +90,13 @@ def orders(events: Iterable[Event]) -> tuple[OrderRecord, ...]:
     """
     records: dict[str, OrderRecord] = {}
     for event in events:
-        if isinstance(event, OrderSending):
-            records[event.order.client_id] = OrderRecord(event.order)
-        elif isinstance(event, OrderOutcome):
-            known = _known(records, event.client_id)
-            records[event.client_id] = replace(known, outcome=event.outcome, detail=event.detail)
-        elif isinstance(event, FillBooked):
-            records[event.fill.client_id] = _known(records, event.fill.client_id).after(event.fill)
+        match event:
+            case OrderSending(order=order):
+                records[order.client_id] = OrderRecord(order)
+            case OrderOutcome(client_id=client_id, outcome=outcome, detail=detail):
+                records[client_id] = replace(_known(records, client_id), outcome=outcome, detail=detail)
+            case FillBooked(fill=fill):
+                records[fill.client_id] = _known(records, fill.client_id).after(fill)
     return tuple(records.values())
 
 
