@@ -5,7 +5,7 @@ page token for ever and drops all earlier pages when one fails. Not verified aga
 answers built from its OpenAPI description (market data 1.1).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, ClassVar, Final, Literal
 
@@ -146,26 +146,34 @@ class AlpacaBars:
             "limit": "1000",
         }
         pages = self._http.pages("/v1/corporate-actions", params) if symbols else ()
-        given = [
-            (group, action)
-            for page in pages
-            for group, actions in (page.get("corporate_actions") or {}).items()
-            for action in actions or ()
-        ]
-        read = [_action(group, action) for group, action in given]
-        rows = [row for row in read if row]
-        bad = [f"{action.get('symbol')} {group}" for (group, action), row in zip(given, read, strict=True) if not row]
-        # A regular and a special dividend may share their ex-date: they are paid together.
-        total = pl.col("amount").sum(), pl.col("ratio").product()
-        table = pl.DataFrame(sorted(set(rows)), schema={"id": pl.String, **ACTION_ROWS}, orient="row")
+        rows, bad = _understood(pages)
+        table = pl.DataFrame(sorted(rows), schema={"id": pl.String, **ACTION_ROWS}, orient="row")
         kept = table.filter(pl.col("symbol").is_in(symbols), pl.col("ex_date").is_between(start, end))
-        merged = kept.group_by("symbol", "ex_date", "kind").agg(*total)
-        split = pl.col("kind") == "split"
-        merged = merged.with_columns(
-            pl.when(split).then("ratio").alias("ratio"), pl.when(~split).then("amount").alias("amount")
-        )
         notice = (f"{len(bad)} corporate actions were not understood: {', '.join(bad[:5])}.",) if bad else ()
-        return to_actions(merged, source=self.name, calendar=self._context.calendar), notice
+        return to_actions(_together(kept), source=self.name, calendar=self._context.calendar), notice
+
+
+def _understood(pages: Iterable[Mapping[str, Any]]) -> tuple[set[tuple[Any, ...]], list[str]]:
+    """Return the corporate actions as rows, each once, and the names of those that this module does not know."""
+    groups = [group for page in pages for group in (page.get("corporate_actions") or {}).items()]
+    given = [(group, action) for group, actions in groups for action in actions or ()]
+    rows, bad = set(), []
+    for group, action in given:
+        row = _action(group, action)
+        if row:
+            rows.add(row)
+        else:
+            bad.append(f"{action.get('symbol')} {group}")
+    return rows, bad
+
+
+def _together(actions: pl.DataFrame) -> pl.DataFrame:
+    # A regular and a special dividend may share their ex-date: they are paid together.
+    merged = actions.group_by("symbol", "ex_date", "kind").agg(pl.col("amount").sum(), pl.col("ratio").product())
+    split = pl.col("kind") == "split"
+    return merged.with_columns(
+        pl.when(split).then("ratio").alias("ratio"), pl.when(~split).then("amount").alias("amount")
+    )
 
 
 def _bar(symbol: str, bar: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """Which column of a file is which: by name in any case, or as the user maps them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,17 +32,8 @@ def choose(header: Sequence[str], mapping: Mapping[str, str], where: str, *, sym
     UsageError
         A column is missing, stands twice, or the mapping names one that is not there.
     """
-    names = _mapped(header, mapping, where)
-    for column in header:
-        ours = _ALIASES.get(plain(column), plain(column))
-        if column in names.values() or ours not in WANTED or ours in mapping_targets(mapping):
-            continue
-        if ours in names:
-            raise UsageError(
-                f"{where}: the columns {names[ours]!r} and {column!r} are both {ours}.",
-                fix=f"Choose one: --map {column!r}={ours}.",
-            )
-        names[ours] = column
+    mapped = _mapped(header, mapping, where)
+    names = mapped | _matched([column for column in header if column not in mapped.values()], set(mapped), where)
     if not symbol:
         names.pop("symbol", None)
     missing = [name for name in (("symbol", *_NEEDED) if symbol else _NEEDED) if name not in names]
@@ -56,15 +47,10 @@ def plain(name: str) -> str:
     return "_".join(name.replace("\ufeff", "").strip().lower().replace("_", " ").split())
 
 
-def mapping_targets(mapping: Mapping[str, str]) -> set[str]:
-    """Return our names of the mapped columns."""
-    return {_ALIASES.get(plain(ours), plain(ours)) for ours in mapping.values()}
-
-
 def _mapped(header: Sequence[str], mapping: Mapping[str, str], where: str) -> dict[str, str]:
     names: dict[str, str] = {}
     for theirs, ours in mapping.items():
-        target = _ALIASES.get(plain(ours), plain(ours))
+        target = _our_name(ours)
         found = [column for column in header if column == theirs] or [
             column for column in header if plain(column) == plain(theirs)
         ]
@@ -78,6 +64,25 @@ def _mapped(header: Sequence[str], mapping: Mapping[str, str], where: str) -> di
             )
         names[target] = found[0]
     return names
+
+
+def _matched(header: Sequence[str], taken: Collection[str], where: str) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for column in header:
+        ours = _our_name(column)
+        if column in names.values() or ours not in WANTED or ours in taken:
+            continue
+        if ours in names:
+            raise UsageError(
+                f"{where}: the columns {names[ours]!r} and {column!r} are both {ours}.",
+                fix=f"Choose one: --map {column!r}={ours}.",
+            )
+        names[ours] = column
+    return names
+
+
+def _our_name(column: str) -> str:
+    return _ALIASES.get(plain(column), plain(column))
 
 
 def _lacking(missing: Sequence[str], header: Sequence[str], where: str) -> UsageError:

@@ -175,18 +175,10 @@ class FilesBars:
                 f"--pattern {pattern!r} is none.",
                 fix=f"Write it like '{_PLACE}.csv': one {_PLACE}, no folder, ending in {', '.join(SUFFIXES)}.",
             )
-        form = re.compile("(.*)".join(re.escape(part) for part in pattern.split(_PLACE)), re.DOTALL)
         if self._named is None:
-            named, refused = {}, []
-            for path, match in ((path, form.fullmatch(path.name)) for path in self._paths()):
-                try:
-                    if match:
-                        named[from_file_name(match[1])] = path
-                except InvalidSymbolError:
-                    refused.append(path.name)
-            if not named and not refused:
-                raise UsageError(f"No file in {self._path} is named like {pattern!r}.", fix="Check --pattern.")
-            self._named = named, tuple(refused)
+            self._named = _symbols_in(self._paths(), pattern)
+        if not any(self._named):
+            raise UsageError(f"No file in {self._path} is named like {pattern!r}.", fix="Check --pattern.")
         return self._named
 
     def _adjustment(self, rows: pl.DataFrame) -> tuple[Adjustment, bool]:
@@ -201,6 +193,21 @@ class FilesBars:
         columns = ",".join(f"{theirs}={ours}" for theirs, ours in settings.columns.items())
         parts = {"pattern": settings.pattern, "map": columns, "date format": settings.date_format}
         return "; ".join([self._path.name, *(f"{name} {value}" for name, value in parts.items() if value)])
+
+
+def _symbols_in(paths: Sequence[Path], pattern: str) -> tuple[dict[Symbol, Path], tuple[str, ...]]:
+    """Return the files named like ``pattern`` by their symbol, and those that have none in its place."""
+    form = re.compile("(.*)".join(re.escape(part) for part in pattern.split(_PLACE)), re.DOTALL)
+    named, refused = {}, []
+    for path in paths:
+        match = form.fullmatch(path.name)
+        if match is None:
+            continue
+        try:
+            named[from_file_name(match[1])] = path
+        except InvalidSymbolError:
+            refused.append(path.name)
+    return named, tuple(refused)
 
 
 def _sha256(path: Path) -> str:

@@ -127,6 +127,16 @@ class YahooBars:
         return Fetched(bars, series, to_actions(found, source=self.name, calendar=calendar), failed)
 
     def _rows(self, symbol: Symbol, start: date) -> pl.DataFrame:
+        ticker, frame = self._answer(symbol, start)
+        if ticker is None or frame is None or frame.empty:
+            return _typed(symbol, [], {name: [] for name in _NUMBERS})
+        currency = ticker.history_metadata.get("currency")
+        if currency not in {None, "USD"}:
+            raise DataFetchError(f"Yahoo, {symbol}: the prices are in {currency}, not in USD")
+        values = {name: frame[name].tolist() if name in frame else [0.0] * len(frame) for name in _NUMBERS}
+        return _typed(symbol, [stamp.date() for stamp in frame.index], values)
+
+    def _answer(self, symbol: Symbol, start: date) -> "tuple[Ticker, pd.DataFrame] | tuple[None, None]":
         from yfinance.exceptions import YFException, YFPricesMissingError, YFTzMissingError
 
         def again(error: Exception) -> bool:
@@ -134,24 +144,17 @@ class YahooBars:
             return isinstance(error, YFException | OSError | ValueError) and not isinstance(error, YFPricesMissingError)
 
         try:
-            ticker, frame = patiently(
+            return patiently(
                 lambda: self._history(symbol, start),
                 again,
                 attempts=self._settings.attempts,
                 max_wait=self._settings.max_wait,
             )
         except (YFPricesMissingError, YFTzMissingError):
-            frame = None
+            return None, None  # it has no prices, which is an answer
         except (YFException, OSError, ValueError, KeyError, TypeError) as error:
             # ValueError and the like: an answer that is no JSON, or another shape than the library expects.
             raise DataFetchError(f"Yahoo, {symbol}: {type(error).__name__}: {error!s:.160}") from error
-        if frame is None or frame.empty:
-            return _typed(symbol, [], {name: [] for name in _NUMBERS})
-        currency = ticker.history_metadata.get("currency")
-        if currency not in {None, "USD"}:
-            raise DataFetchError(f"Yahoo, {symbol}: the prices are in {currency}, not in USD")
-        values = {name: frame[name].tolist() if name in frame else [0.0] * len(frame) for name in _NUMBERS}
-        return _typed(symbol, [stamp.date() for stamp in frame.index], values)
 
     def _history(self, symbol: Symbol, start: date) -> tuple[Ticker, "pd.DataFrame"]:
         self._pacer.wait()
