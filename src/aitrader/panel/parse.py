@@ -149,7 +149,22 @@ class _Reader:
 
     def apply(self, node: ast.Call, name: str, function: Callable[..., Expr], first: list[Expr], depth: int) -> Expr:
         """Call an operator with arguments that are read by what its signature asks for."""
-        signature = inspect.signature(function)
+        bound = self.bound(node, name, inspect.signature(function), first)
+        values = {
+            parameter: self.argument(bound.signature.parameters[parameter], value, depth)
+            for parameter, value in bound.arguments.items()
+        }
+        try:
+            return function(**values)
+        except ValueError as error:
+            settings = node.args[:1] if name == "shift" else node.args[-1:]
+            fix = "Past values only: shift(1) is the bar before." if name == "shift" else ""
+            culprit = [node, *settings, *(keyword.value for keyword in node.keywords)][-1]
+            raise self.wrong(culprit, str(error), fix) from error
+
+    def bound(
+        self, node: ast.Call, name: str, signature: inspect.Signature, first: list[Expr]
+    ) -> inspect.BoundArguments:
         nodes: list[Any] = [*first, *node.args]
         named: dict[str, ast.expr] = {}
         for keyword in node.keywords:
@@ -157,19 +172,9 @@ class _Reader:
                 raise self.wrong(keyword, f"{name} has no argument {keyword.arg}")
             named[keyword.arg] = keyword.value
         try:
-            bound = signature.bind(*nodes, **named)
+            return signature.bind(*nodes, **named)
         except TypeError as error:
             raise self._misfit(node, name, signature, nodes, named) from error
-        values = {
-            parameter: self.argument(signature.parameters[parameter], value, depth)
-            for parameter, value in bound.arguments.items()
-        }
-        try:
-            return function(**values)
-        except ValueError as error:
-            culprits = [*node.args[:1], *named.values()] if name == "shift" else [*node.args[-1:], *named.values()]
-            fix = "Past values only: shift(1) is the bar before." if name == "shift" else ""
-            raise self.wrong((culprits or [node])[-1], str(error), fix) from error
 
     def argument(self, parameter: inspect.Parameter, value: ast.expr | Expr, depth: int) -> Any:
         if isinstance(value, Expr):

@@ -243,15 +243,18 @@ def _pass(lowering: Lowering, wanted: Sequence[int], depth: int) -> _Pass:
     staged = tuple(sorted({instructions[n].inputs[0] for n in crosses}))
     features = tuple((n, position) for position, n in enumerate(wanted) if lowering.depth[n] == depth)
     numbers = _needed(lowering, [*staged, *(n for n, _ in features)], stop_at_crosses=True)
-    last: dict[int, int] = {n: n for n in numbers}
-    for n in numbers:
-        for i in _local_inputs(instructions[n]):
-            last[i] = max(last[i], n)
-    frees: dict[int, list[int]] = {n: [] for n in numbers}
-    for i, n in last.items():
-        frees[n].append(i)
-    steps = tuple(_Step(n, instructions[n], tuple(frees[n])) for n in numbers)
+    steps = tuple(_steps(instructions, numbers))
     return _Pass(steps, features, staged, crosses)
+
+
+def _steps(instructions: Sequence[Instruction], numbers: Sequence[int]) -> Iterator[_Step]:
+    """Yield the instructions ``numbers``, each with the registers that none after it reads."""
+    last = {read: number for number in numbers for read in (number, *_local_inputs(instructions[number]))}
+    frees: dict[int, list[int]] = {number: [] for number in numbers}
+    for read, number in last.items():
+        frees[number].append(read)
+    for number in numbers:
+        yield _Step(number, instructions[number], tuple(frees[number]))
 
 
 def _local_inputs(instruction: Instruction) -> tuple[int, ...]:
