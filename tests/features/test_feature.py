@@ -1,6 +1,6 @@
 import pytest
 
-from aitrader.features import FAMILIES
+from aitrader.features.families import FAMILIES
 from aitrader.features.feature import FEATURES, feature, feature_key, load, market_return, spec_of
 from aitrader.features.volatility import volatility
 from aitrader.panel.expr import Expr, column

@@ -12,7 +12,7 @@ from hashlib import sha256
 from importlib import import_module
 from typing import Any, Final, overload
 
-from aitrader.features import FAMILIES
+from aitrader.features.families import FAMILIES
 from aitrader.panel.expr import Expr, column
 from aitrader.panel.plan import KERNEL_VERSION, lookback, looks_across
 

@@ -1,0 +1,11 @@
+"""The families of features: a module each, whose functions register themselves when it is imported."""
+
+from typing import Final
+
+FAMILIES: Final = {
+    "trend": "aitrader.features.trend",
+    "momentum": "aitrader.features.momentum",
+    "volatility": "aitrader.features.volatility",
+    "volume": "aitrader.features.volume",
+    "statistical": "aitrader.features.statistical",
+}
