@@ -129,13 +129,13 @@ def content(tmp_path):
     return read
 
 
-def test_everything_is_fetched_in_batches_and_counted(run, vendor, stored):
+def test_everything_is_fetched_in_batches_and_counted(run, vendor, stored, tmp_path):
     report = run()
 
     assert [symbols for symbols, _, _ in vendor.asked] == [("AAA", "BBB"), ("CCC", "DDD"), ("EEE",)]
     assert report.rows == stored().height == 5 * 10  # sessions from 3 to 14 June
     assert (report.status, report.coverage.share, report.coverage.session) == ("done", 1.0, date(2024, 6, 14))
-    assert report.receipt.is_file()
+    assert (tmp_path / report.receipt).is_file()
 
 
 def test_a_second_run_asks_for_nothing_and_says_so(run, vendor):

@@ -48,6 +48,14 @@ ACTIONS: Final = "actions"
 _GIVES_UP_AFTER: Final = 3
 """Batches in a row that bring nothing: the source is down, and asking on would only take time."""
 
+_CAUTIONS: Final = {
+    "assumed": "Nobody said what these prices are corrected for: they are handled as adjusted for splits and dividends "
+    "(total, assumed). Say it with --adjustment raw, split or total.",
+    "survivors_only": "Every symbol of this source lived to its last day (survivors only): backtests are too good.",
+    "hand_picked": "The symbols of this source were picked by hand: backtests are too good.",
+}
+"""What to know of a series, by the field of ``SeriesInfo`` that says it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -267,7 +275,7 @@ def _coverage(course: _Course, lake: Lake) -> Coverage:
     stored = stored_bars(lake.snapshot(), course.source.name, course.symbols)
     # An archive ends when it ends; a vendor is expected to have the last session.
     last = course.asked.end if course.listing is None else None
-    stored = stored.filter(pl.col("session") <= (course.asked.end or AFTER_ALL))
+    stored = stored.filter(pl.col("session") <= course.asked.last)
     return coverage(stored, course.symbols, course.calendar, last)
 
 
@@ -329,15 +337,7 @@ def _warnings(
         found.append(
             f"No bar on the last session, {covered.session}: {', '.join(late[:10])}{' ...' * (len(late) > 10)}."
         )
-    if any(info.assumed for info in infos):
-        found.append(
-            "Nobody said what these prices are corrected for: they are handled as adjusted for splits and dividends "
-            "(total, assumed). Say it with --adjustment raw, split or total."
-        )
-    if any(info.survivors_only for info in infos):
-        found.append("Every symbol of this source lived to its last day (survivors only): backtests are too good.")
-    if any(info.hand_picked for info in infos):
-        found.append("The symbols of this source were picked by hand: backtests are too good.")
+    found += [text for trait, text in _CAUTIONS.items() if any(getattr(info, trait) for info in infos)]
     if len(sources) > 1 and course.config.data.source is None:
         found.append(f"The lake holds bars of {', '.join(sources)}: set data.source to say which one is read.")
     return tuple(found)
@@ -374,11 +374,7 @@ def _refuse_thin(course: _Course, report: BackfillReport) -> None:
     if found is None or found.share >= course.config.data.min_coverage:
         return
     if found.session is None and report.quarantined:
-        causes = ", ".join(f"{reason} ({count})" for reason, count in report.reasons.items())
-        raise DataFetchError(
-            f"Not one row of {course.source.name} is a bar: all {report.quarantined} were quarantined: {causes}.",
-            fix="Mend them; `aitrader lake export quarantine/bars/1d --out rows.csv` shows each with its reason.",
-        )
+        raise _no_bar_among(report)
     fix = "Run the same command again: what was fetched is kept, only the rest is asked for."
     if course.listing is not None:
         fix = "Add what is missing or name fewer --symbols, then run again: what was fetched is kept."
@@ -391,4 +387,12 @@ def _refuse_thin(course: _Course, report: BackfillReport) -> None:
         f"{found.present} of {found.present + len(found.absent)} symbols have a bar on {found.session} "
         f"({found.share:.1%}, data.min_coverage is {least:.1%}): {by_reason(reasons_of)}.",
         fix=fix,
+    )
+
+
+def _no_bar_among(report: BackfillReport) -> DataFetchError:
+    causes = ", ".join(f"{reason} ({count})" for reason, count in report.reasons.items())
+    return DataFetchError(
+        f"Not one row of {report.source} is a bar: all {report.quarantined} were quarantined: {causes}.",
+        fix="Mend them; `aitrader lake export quarantine/bars/1d --out rows.csv` shows each with its reason.",
     )

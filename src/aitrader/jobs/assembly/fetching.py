@@ -1,6 +1,6 @@
 """Configuration turned into a source of bars, a plan of what to ask it, and a measure of what it gave."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -38,6 +38,16 @@ class Span:
     end: date | None
     backwards: bool = False
     notices: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> date:
+        """The earliest day that counts."""
+        return self.start or FIRST
+
+    @property
+    def last(self) -> date:
+        """The latest day that counts."""
+        return self.end or AFTER_ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +123,19 @@ def span(start: date | None, end: date | None, calendar: Calendar, last: date, *
             f"There is no finished session of {calendar.name} from {first} to {min(end or last, last)}.",
             fix="Choose another --start or --end.",
         )
-    notices = []
-    if start and inside[0] != start:
-        notices.append(f"The start {start} is no session; {inside[0]} is used.")
-    if end and inside[-1] != end:
-        why = "is not over yet" if end > last else "is no session"
-        notices.append(f"The end {end} {why}; {inside[-1]} is used.")
     return Span(
         inside[0] if start or not whole else None,
         inside[-1] if end or not whole else None,
-        notices=tuple(notices),
+        notices=tuple(_moved(start, end, inside, last)),
     )
+
+
+def _moved(start: date | None, end: date | None, inside: Sequence[date], last: date) -> Iterator[str]:
+    if start and inside[0] != start:
+        yield f"The start {start} is no session; {inside[0]} is used."
+    if end and inside[-1] != end:
+        why = "is not over yet" if end > last else "is no session"
+        yield f"The end {end} {why}; {inside[-1]} is used."
 
 
 def wanted_symbols(
@@ -179,20 +191,16 @@ def plan(
     rewritten, and two versions of it must not be joined. Sessions before a symbol's first stored bar count as
     missing only if the user named the start: a day before its listing cannot be told from a gap.
     """
-    first, last = asked.start or FIRST, asked.end or AFTER_ALL
     stored = stored_bars(snapshot, source.name, symbols)
     holes = missing(stored, calendar, quarantined=_quarantined(snapshot, source.name))
     inner = holes.symbol_days.group_by("symbol").agg(pl.col("session").min().alias("hole"))
     lives = stored.group_by("symbol").agg(pl.col("session").min().alias("born"), pl.col("session").max().alias("died"))
     rows = lives.join(inner, on="symbol", how="left").iter_rows(named=True)
     infos = snapshot.series() if snapshot else {}
-    starts = dict.fromkeys(symbols, first)
+    starts = dict.fromkeys(symbols, asked.first)
     for row in rows:
         symbol = Symbol(row["symbol"])
-        gaps = [day for day in (row["hole"], *holes.sessions) if day and first <= day <= last]
-        gaps += calendar.between(row["died"] + timedelta(days=1), last)[:1]
-        if asked.backwards and first < row["born"]:
-            gaps.append(first)
+        gaps = _gaps(row, holes.sessions, asked, calendar)
         info = infos.get((source.name, symbol))
         if not gaps:
             del starts[symbol]
@@ -203,7 +211,21 @@ def plan(
     groups: dict[date, list[Symbol]] = {}
     for symbol, start in starts.items():
         groups.setdefault(start, []).append(symbol)
-    return tuple(batch for start, group in sorted(groups.items()) for batch in cut(group, start, last, source.batch))
+    return tuple(
+        batch for start, group in sorted(groups.items()) for batch in cut(group, start, asked.last, source.batch)
+    )
+
+
+def _gaps(life: Mapping[str, Any], holes: Sequence[date], asked: Span, calendar: Calendar) -> list[date]:
+    """Return sessions that a stored symbol lacks: its first hole, what all lack, and the next after its last bar.
+
+    Where earlier ones are wanted, also the first asked for.
+    """
+    found = [day for day in (life["hole"], *holes) if day and asked.first <= day <= asked.last]
+    found += calendar.between(life["died"] + timedelta(days=1), asked.last)[:1]
+    if asked.backwards and asked.first < life["born"]:
+        found.append(asked.first)
+    return found
 
 
 def cut(symbols: Sequence[Symbol], start: date | None, end: date | None, size: int) -> tuple[Batch, ...]:
