@@ -21,7 +21,7 @@ from pathlib import Path
 
 PROGRESS = re.compile(r"^[\w -]+: \d+/\d+( .*)?$")
 CHANGING = (
-    (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d UTC\b"), "WHEN"),
+    (re.compile(r"\b20\d\d-\d\d-\d\d \d\d:\d\d\b"), "WHEN"),
     (re.compile(r"\b20\d{6}T\d{6}Z?-[0-9a-z]+\b"), "RUN"),
     (re.compile(r"\b\d+(\.\d+)? ?(s|ms|min)\b"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? (kB|MB|GB|KiB|MiB|GiB)\b"), "SIZE"),

@@ -60,13 +60,13 @@ def main() -> None:
     story = done.stdout[done.stdout.index("# A configuration") :]
     steps = re.findall(r"^  (\S+|all commands) +(\d+\.\d) s$", story, flags=re.MULTILINE)
     commands = float(dict(steps)["all commands"])
-    parts = [("set-up: virtual environment and packages", total - commands), ("all commands of the story", commands)]
+    parts = [("virtual environment and packages", total - commands)] + [(name, float(took)) for name, took in steps]
     shown = done.stdout.replace(str(clone), "/home/you/aitrader").strip().splitlines()
     output = "\n".join(line.rstrip() for line in shown if not line.startswith("WARNING"))
     page = TEXT.format(
         machine=f"{os.cpu_count()} processors, {platform.system()}",
         python=platform.python_version(),
-        parts="\n".join(f"| {name} | {seconds:.0f} |" for name, seconds in parts),
+        parts="\n".join(f"| {name} | {seconds:.1f} |" for name, seconds in parts),
         venv=sizes[".venv"],
         root=sizes["build/demo"],
         output=output,

@@ -18,7 +18,7 @@ COMMANDS: Final = {
     "verify": ("aitrader.cli.models:verify", "Check hashes, passports and golden rows."),
 }
 
-_COLUMNS: Final = ("model", "version", "kind", "status", "champion", "imported", "last price used", "recorded")
+_COLUMNS: Final = ("model", "version", "kind", "status", "champion", "imported", "label end", "recorded,")
 
 
 @command
@@ -79,7 +79,7 @@ def verify(
 
 def _row(line: "ModelLine") -> tuple[Any, ...]:
     status = colored(line.status, "green" if line.status == "passed" else "bold red")
-    recorded = f"{line.recorded_at:%Y-%m-%d %H:%M} UTC"
+    recorded = f"{line.recorded_at:%Y-%m-%d %H:%M}"
     return (line.name, line.version, line.kind, status, line.champion, line.imported, line.label_end, recorded)
 
 
