@@ -20,7 +20,7 @@ def hello(name: str) -> None:
     print(name)
 app(["--help"])
 """
-OURS = "from aitrader.cli.app import main\nmain(['--help'])\n"
+OURS = "import sys\nsys.argv = ['aitrader', '--help']\nfrom aitrader.__main__ import main\nsys.exit(main())\n"
 
 
 def seconds(code: str) -> tuple[float, bytes]:

@@ -18,7 +18,7 @@ COMMANDS: Final = {
     "verify": ("aitrader.cli.models:verify", "Check hashes, passports and golden rows."),
 }
 
-_COLUMNS: Final = ("model", "version", "kind", "status", "champion", "imported", "label end", "recorded,")
+_COLUMNS: Final = ("model", "version", "kind", "status", "champion", "imported", "label end", "recorded (UTC)")
 
 
 @command
