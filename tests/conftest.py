@@ -9,6 +9,11 @@ settings.register_profile("repeatable", derandomize=True, database=None, deadlin
 settings.load_profile("repeatable")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the demo, which takes longest, so that it does not keep one worker busy at the end."""
+    items.sort(key=lambda item: "test_demo" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real market data beside the checkout; tests that need it skip where it is not."""
