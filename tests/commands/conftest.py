@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,6 +20,27 @@ from aitrader.domain.series import SeriesInfo
 from aitrader.lake.store import Lake
 
 MARKER = "config/aitrader.yaml"
+LEARNING = {
+    "features.yaml": """
+custom:
+  one: close / close.shift(1) - 1
+  jump: open / close.shift(1) - 1
+sets: {small: [one, jump]}
+compute: [small]
+""",
+    "models.yaml": "line: {kind: ridge, features: small}\n",
+    "training.yaml": "retrain: {every: 30, window: 60}\nbootstrap_samples: 200\ngate: {min_rank_ic_lower: -1}\n",
+    "strategies.yaml": "top: {kind: model_driven, params: {model: line, top: 3}}\n",
+    "scanners.yaml": 'best: {kind: model, params: {model: line}}\nrule: {kind: rule, params: {score: "one"}}\n',
+    "universe.yaml": "min_history: 5\n",
+}
+READERS = {
+    "calculate-features": ["calculate-features", "--full"],
+    "train": ["train"],
+    "scan": ["scan", "--scanner", "rule", "--strategy", "top", "--allow-rejected"],
+    "explain": ["explain", "S00"],
+    "backtest": ["backtest"],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +123,7 @@ def made_bars() -> Callable[..., pl.DataFrame]:
                         "close": close,
                         "volume": random.uniform(1e6, 2e6, sessions).round(),
                         "vwap": None,
+                        "adj_close": None,
                         "source": "test",
                         "known_at": [venue.close_of(day) + timedelta(minutes=15) for day in days],
                     },
@@ -122,3 +145,72 @@ def store_bars() -> Callable[[Path, pl.DataFrame], None]:
             lake.append("bars/1d", bars, source="test", series=dict.fromkeys(bars["symbol"].unique(), info))
 
     return store
+
+
+@pytest.fixture
+def root(bare_root: Path, made_bars: Callable[..., pl.DataFrame], store_bars: Callable[..., None]) -> Path:
+    """A root with twelve symbols, 130 sessions and a model to train, whose gate lets everything through."""
+    for name, text in LEARNING.items():
+        (bare_root / "config" / name).write_text(text)
+    store_bars(bare_root, made_bars(sessions=130))
+    return bare_root
+
+
+@pytest.fixture(scope="session")
+def trained_once(
+    tmp_path_factory: pytest.TempPathFactory,
+    made_bars: Callable[..., pl.DataFrame],
+    store_bars: Callable[..., None],
+) -> Path:
+    """The same root with its model trained up to 2013-07-26; copy it before use."""
+    folder = tmp_path_factory.mktemp("trained")
+    for name in ("config", "data_lake", "logs", "state"):
+        (folder / name).mkdir()
+    (folder / MARKER).write_text("mode: paper\n")
+    for name, text in LEARNING.items():
+        (folder / "config" / name).write_text(text)
+    store_bars(folder, made_bars(sessions=130))
+    assert main(["train", "--end", "2013-07-26", "--root", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def trained(trained_once: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(trained_once, tmp_path / "trained"))
+
+
+@pytest.fixture
+def readers() -> dict[str, list[str]]:
+    """The commands that read the lake, by name."""
+    return READERS
+
+
+@pytest.fixture(scope="session")
+def two_lines() -> Callable[..., str]:
+    """Check the code, that the last two lines are the error and its cure, and that the error names ``words``."""
+
+    def check(ran: Ran, code: int, *words: str) -> str:
+        assert ran.code == code, ran.err
+        assert "Traceback" not in ran.err
+        assert "Unexpected" not in ran.err
+        error, fix = ran.err.splitlines()[-2:]
+        assert error.startswith("error: ")
+        assert fix.startswith("fix: ")
+        for word in words:
+            assert word in error
+        return error
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def stored() -> Callable[[Path], dict[Path, bytes]]:
+    """Return every file of a root's lake but the catalog's scratch files and the locks."""
+
+    def read(folder: Path) -> dict[Path, bytes]:
+        files = [path for path in (folder / "data_lake").rglob("*") if path.is_file()]
+        kept = [path for path in files if path.parent.name != ".locks" and "sqlite-" not in path.name]
+        return {path.relative_to(folder): path.read_bytes() for path in kept}
+
+    return read

@@ -39,6 +39,7 @@ def _bars(sessions, seed=1):
                     "close": close,
                     "volume": rng.lognormal(12, 1, len(sessions)),
                     "vwap": None,
+                    "adj_close": None,
                     "source": "files",
                     "known_at": [calendar("XNYS").close_of(session) for session in sessions],
                 },

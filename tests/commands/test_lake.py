@@ -19,7 +19,7 @@ def bars(symbols, source="files"):
     venue = calendar("XNYS")
     days = venue.between(FIRST, date(2013, 1, 4))
     rows = [
-        (symbol, day, 10.0, 12.0, 9.0, 11.1 + number, 1000.0, None, source, venue.close_of(day))
+        (symbol, day, 10.0, 12.0, 9.0, 11.1 + number, 1000.0, None, None, source, venue.close_of(day))
         for symbol in symbols
         for number, day in enumerate(days)
     ]

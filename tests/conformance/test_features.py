@@ -62,7 +62,7 @@ class Market:
         rows, places = np.nonzero(known)
         data = {name: values[known] for name, values in self.traded.items()}
         days = pl.Series(DAYS[places])
-        texts = {"symbol": np.array(self.symbols)[rows], "session": days, "source": "x"}
+        texts = {"symbol": np.array(self.symbols)[rows], "session": days, "source": "x", "adj_close": None}
         frame = pl.DataFrame({**texts, **data}).with_columns(
             pl.col("session").cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("known_at")
         )

@@ -20,7 +20,7 @@ RECORDED = datetime(2026, 1, 1, tzinfo=UTC)
 
 def _bars(symbols, sessions, *, source="files"):
     rows = [
-        (s, day, 10.0 + i, 11.0 + i, 9.0 + i, 10.5 + i, 1000.0, None, source, calendar("XNYS").close_of(day))
+        (s, day, 10.0 + i, 11.0 + i, 9.0 + i, 10.5 + i, 1000.0, None, None, source, calendar("XNYS").close_of(day))
         for s in symbols
         for i, day in enumerate(sessions)
     ]

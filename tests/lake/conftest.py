@@ -56,6 +56,7 @@ def make_bars() -> MakeBars:
                 "close": 11.0 + number,
                 "volume": 1000.0,
                 "vwap": None,
+                "adj_close": None,
                 "source": source,
                 "known_at": venue.close_of(day) + timedelta(minutes=15),
                 **over,
@@ -122,7 +123,8 @@ def sp500_sample() -> pl.DataFrame:
     rows = pl.read_csv(str(path.locate()), schema_overrides={"Date": pl.String}).rename(str.lower)
     session = pl.col("date").str.to_date("%Y%m%d")
     closes = pl.Series(venue.closes, dtype=INSTANT)
-    return rows.with_columns(session.alias("session"), pl.lit(None).alias("vwap"), pl.lit("x").alias("source")).select(
+    nothing = [pl.lit(None).alias(name) for name in ("vwap", "adj_close")]
+    return rows.with_columns(session.alias("session"), *nothing, pl.lit("x").alias("source")).select(
         pl.col(name).cast(dtype)
         if name != "known_at"
         else pl.col("session").replace_strict(pl.Series(venue.sessions), closes).alias("known_at")

@@ -135,7 +135,7 @@ def bars_of(table):
         "symbol",
         pl.col("date").alias("session"),
         *(pl.col(name).cast(pl.Float64) for name in ("open", "high", "low", "close", "volume")),
-        pl.lit(None, pl.Float64()).alias("vwap"),
+        *(pl.lit(None, pl.Float64()).alias(name) for name in ("vwap", "adj_close")),
         pl.lit("files").alias("source"),
         pl.lit(datetime(2022, 1, 1, tzinfo=UTC)).alias("known_at"),
     )

@@ -32,7 +32,7 @@ def bars(symbol, close, rows=400):
     known = [datetime(day.year, day.month, day.day, 21, tzinfo=UTC) for day in days]
     price = [close + number / 7 for number in range(rows)]
     numbers = dict.fromkeys(("open", "high", "low", "close", "volume"), price)
-    frame = {"symbol": [symbol] * rows, "session": days, **numbers, "vwap": [None] * rows}
+    frame = {"symbol": [symbol] * rows, "session": days, **numbers, "vwap": [None] * rows, "adj_close": [None] * rows}
     return pl.DataFrame({**frame, "source": ["test"] * rows, "known_at": known}, schema=BARS)
 
 def append(lake, symbol, close=10.0):

@@ -117,11 +117,12 @@ def test_a_revision_with_its_own_publication_is_no_contradiction(make_bars):
     assert admitted(pl.concat([revised, bars])).accepted.height == 2
 
 
-def test_a_vwap_of_zero_is_missing(make_bars):
-    result = admitted(make_bars(("ON",), vwap=0.0))
+@pytest.mark.parametrize("name", ["vwap", "adj_close"])
+def test_an_optional_price_of_zero_is_missing(make_bars, name):
+    result = admitted(make_bars(("ON",), **{name: 0.0}))
 
-    assert result.accepted["vwap"].null_count() == 6
-    assert "6 values of vwap" in result.notes[0]
+    assert result.accepted[name].null_count() == 6
+    assert f"6 values of {name}" in result.notes[0]
 
 
 NUMBERS = st.one_of(st.floats(min_value=1, max_value=3), st.sampled_from([None, float("nan"), float("inf"), 0.0, -1.0]))
@@ -148,7 +149,7 @@ def test_every_row_is_accepted_quarantined_or_a_repetition_and_what_is_accepted_
     )
     known = pl.Series(XNYS.closes, dtype=INSTANT)
     frame = frame.with_columns(
-        pl.lit(None, pl.Float64()).alias("vwap"),
+        *(pl.lit(None, pl.Float64()).alias(name) for name in ("vwap", "adj_close")),
         pl.lit("x").alias("source"),
         pl.col("session").replace_strict(pl.Series(XNYS.sessions), known, default=known[0]).alias("known_at"),
     )

@@ -193,9 +193,10 @@ def test_adj_close_multiplies_nothing_unless_the_prices_shall_be_total(load, csv
     plain, total = load(path)[1], load(path, adjustment="total")[1]
 
     assert plain.bars.select("open", "high", "low", "close").row(0) == (10, 12, 8, 10)
-    assert "adj_close is not used" in plain.notices[0]
+    assert "adj_close is kept and changes no price" in plain.notices[0]
     assert total.bars.select("open", "high", "low", "close", "volume").row(0) == (5, 6, 4, 5, 5)
     assert total.notices == ()
+    assert [fetched.bars["adj_close"].to_list() for fetched in (plain, total)] == [[5.0], [5.0]]
 
 
 def test_publication_times_make_revisions_that_are_all_kept(load, csv):

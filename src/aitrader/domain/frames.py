@@ -21,11 +21,13 @@ BARS: Final = pl.Schema(
         "close": pl.Float64(),
         "volume": pl.Float64(),
         "vwap": pl.Float64(),
+        "adj_close": pl.Float64(),
         "source": pl.String(),
         "known_at": INSTANT,
     }
 )
-"""One row per symbol and session. ``vwap`` is null where the vendor gives none; ``known_at`` is the
+"""One row per symbol and session. ``vwap`` is null where the vendor gives none; ``adj_close`` is the
+vendor's own adjusted close where there is one, kept for comparison and used in no calculation; ``known_at`` is the
 session's close plus the source's lag, or the day a vendor published the row."""
 
 ACTIONS: Final = pl.Schema(

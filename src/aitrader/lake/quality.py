@@ -17,6 +17,7 @@ from aitrader.lake.gaps import Missing, missing
 from aitrader.lake.schemas import NOT_OVER, QUARANTINED
 
 _PRICES: Final = ("open", "high", "low", "close")
+_OPTIONAL: Final = ("vwap", "adj_close")
 _KEY: Final = ("symbol", "session", "source", "known_at")
 
 
@@ -61,11 +62,11 @@ def admit(bars: pl.DataFrame, calendar: Calendar, now: datetime) -> Admission:
     missing, not finite or out of range, open or close outside [low, high] (strict, without tolerance), rows that
     nobody could know at ``now`` or that claim to be known before their session closed, and rows of one symbol,
     session and ``known_at`` that contradict each other. Rows that repeat another's values are dropped; the earliest
-    ``known_at`` stays. A ``vwap`` that is no positive number becomes null.
+    ``known_at`` stays. A ``vwap`` or ``adj_close`` that is no positive number becomes null.
     """
     typed = bars.select(pl.col(name).cast(dtype) for name, dtype in BARS.items())
-    vwap = pl.col("vwap").is_finite() & (pl.col("vwap") > 0)
-    rows = typed.with_columns(pl.when(vwap).then("vwap").alias("vwap"))
+    positive = [pl.when(_finite(name) & (pl.col(name) > 0)).then(name).alias(name) for name in _OPTIONAL]
+    rows = typed.with_columns(positive)
     rows = rows.with_columns(_reason(_symbols(rows) | _times(calendar, now) | _numbers()))
     rejected = [rows.filter(pl.col("reason") != "")]
     good = rows.filter(pl.col("reason") == "").sort(*_KEY, maintain_order=True)
@@ -75,7 +76,7 @@ def admit(bars: pl.DataFrame, calendar: Calendar, now: datetime) -> Admission:
     accepted = distinct.filter(~clash).select(BARS.names())
     quarantined = pl.concat(rejected).select(QUARANTINED.names())
     dropped = good.height - distinct.height
-    invalid = rows["vwap"].null_count() - typed["vwap"].null_count()
+    invalid = {name: rows[name].null_count() - typed[name].null_count() for name in _OPTIONAL}
     return Admission(accepted, quarantined, reasons(quarantined), dropped, _notes(quarantined, dropped, invalid))
 
 
@@ -156,12 +157,15 @@ def _reason(tests: Mapping[str, pl.Expr]) -> pl.Expr:
     return pl.concat_str(texts, separator="; ", ignore_nulls=True).alias("reason")
 
 
-def _notes(quarantined: pl.DataFrame, duplicates: int, invalid: int) -> tuple[str, ...]:
+def _notes(quarantined: pl.DataFrame, duplicates: int, invalid: Mapping[str, int]) -> tuple[str, ...]:
     notes = [f"{count} rows quarantined: {reason}" for reason, count in reasons(quarantined).items()]
     if duplicates:
         notes.append(f"{duplicates} repeated rows dropped")
-    if invalid:
-        notes.append(f"{invalid} values of vwap are no positive number and count as missing")
+    notes += [
+        f"{count} values of {name} are no positive number and count as missing"
+        for name, count in invalid.items()
+        if count
+    ]
     return tuple(notes)
 
 

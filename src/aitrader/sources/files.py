@@ -106,7 +106,7 @@ class FilesBars:
             if adjustment is Adjustment.TOTAL and not assumed:
                 rows = _scaled(rows)
             else:
-                notices += ("adj_close is not used; --adjustment total scales the prices by it.",)
+                notices += ("adj_close is kept and changes no price; --adjustment total scales the prices by it.",)
         return Fetched(self._bars(rows), series, actions, contents.failed, rejected, notices)
 
     def _series(self, rows: pl.DataFrame, adjustment: Adjustment, *, assumed: bool) -> dict[Symbol, SeriesInfo]:
