@@ -1,4 +1,4 @@
-"""Replaying the journal rebuilds the book; queries tell each order's story."""
+"""Replaying the journal rebuilds the book; its rows can be asked for by kind."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,9 +16,8 @@ from aitrader.domain.events import (
 from aitrader.domain.orders import Entry, Fill, Order, Side
 from aitrader.domain.positions import Book
 from aitrader.domain.symbols import Symbol
-from aitrader.errors import AitraderError
 from aitrader.journal.memory import MemoryJournal
-from aitrader.journal.queries import decisions, fills, orders, refusals, replay, valuations
+from aitrader.journal.queries import fills, of_kind, replay
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -43,26 +42,8 @@ def told():
     return journal.events()
 
 
-def test_an_orders_record_tells_answer_fills_and_fees(told):
-    (record,) = orders(told)
-
-    assert (record.outcome, record.detail) == ("accepted", "SIM-1")
-    assert (record.filled, record.average_price, record.fees) == (30, 12, Decimal("0.2"))
-
-
-def test_an_order_without_an_answer_has_none(told):
-    (record,) = orders([event for event in told if isinstance(event, OrderSending)])
-
-    assert (record.outcome, record.filled, record.average_price) == ("", 0, None)
-
-
 def test_each_kind_of_event_can_be_asked_for(told):
-    assert [event.decision for event in decisions(told)] == ["d1"]
-    assert [event.code for event in refusals(told)] == ["max_gross"]
+    assert [event.decision for event in of_kind(told, DecisionMade)] == ["d1"]
+    assert [event.code for event in of_kind(told, OrderRefused)] == ["max_gross"]
     assert [fill.quantity for fill in fills(told)] == [10, 20]
-    assert [event.equity for event in valuations(told)] == [1e5]
-
-
-def test_a_fill_of_an_order_that_was_never_sent_is_an_error(told):
-    with pytest.raises(AitraderError, match="never sent"):
-        orders([event for event in told if not isinstance(event, OrderSending)])
+    assert [event.equity for event in of_kind(told, BookValued)] == [1e5]

@@ -30,6 +30,7 @@ from aitrader.engine.loop import Desk, State, Turn, book_fills, turn, value_book
 from aitrader.engine.schedule import Rebalance, due, entry_time
 from aitrader.errors import InsufficientDataError
 from aitrader.journal.memory import MemoryJournal
+from aitrader.journal.queries import fills, of_kind
 from aitrader.strategies.strategy import Strategy
 
 Watch = Callable[[int, int], None]
@@ -101,27 +102,27 @@ class BacktestResult:
     @property
     def decisions(self) -> tuple[DecisionMade, ...]:
         """Every decision."""
-        return tuple(event for event in self.events if isinstance(event, DecisionMade))
+        return of_kind(self.events, DecisionMade)
 
     @property
     def undecided(self) -> tuple[DecisionRefused, ...]:
         """Every decision that was due and could not be made."""
-        return tuple(event for event in self.events if isinstance(event, DecisionRefused))
+        return of_kind(self.events, DecisionRefused)
 
     @property
     def refusals(self) -> tuple[OrderRefused, ...]:
         """Every order that a limit refused."""
-        return tuple(event for event in self.events if isinstance(event, OrderRefused))
+        return of_kind(self.events, OrderRefused)
 
     @property
     def turned_down(self) -> tuple[OrderOutcome, ...]:
         """Every order that the venue refused."""
-        return tuple(e for e in self.events if isinstance(e, OrderOutcome) and e.outcome == "refused")
+        return tuple(event for event in of_kind(self.events, OrderOutcome) if event.outcome == "refused")
 
     @property
     def fills(self) -> tuple[Fill, ...]:
         """Every fill."""
-        return tuple(event.fill for event in self.events if isinstance(event, FillBooked))
+        return fills(self.events)
 
 
 def run_backtest(tape: Tape, plan: Plan, *, watch: Watch | None = None) -> BacktestResult:
@@ -180,7 +181,7 @@ def _due_after(tape: Tape, plan: Plan, position: int) -> Iterator[str]:
 
 
 def _result(tape: Tape, plan: Plan, span: range, events: Sequence[Event], book: Book) -> BacktestResult:
-    valued = [event for event in events if isinstance(event, BookValued)]
+    valued = of_kind(events, BookValued)
     columns = np.array([(v.equity, v.cash, v.gross, v.net) for v in valued], dtype=np.float64).T
     equity, cash, gross, net = columns
     traded, fees, slippage = _trading(tape, plan, span, events)

@@ -9,17 +9,6 @@ from aitrader.domain.symbols import Symbol
 
 
 @dataclass(frozen=True, slots=True)
-class RunStarted:
-    """A command began to act on a book; ``config_hash`` is of the whole configuration."""
-
-    at: datetime
-    run_id: str
-    book: str
-    command: str
-    config_hash: str
-
-
-@dataclass(frozen=True, slots=True)
 class DecisionMade:
     """Target weights (signed fractions of equity) by strategy and symbol, with the orders they lead to.
 
@@ -105,24 +94,6 @@ class BookValued:
     net: float
 
 
-@dataclass(frozen=True, slots=True)
-class Latched:
-    """A breaker or a person stopped trading: ``latch`` is ``HALT`` or ``HALT_ENTRIES``."""
-
-    at: datetime
-    latch: str
-    reason: str
-
-
 Event = (
-    RunStarted
-    | DecisionMade
-    | DecisionRefused
-    | OrderRefused
-    | OrderSending
-    | OrderOutcome
-    | FillBooked
-    | ActionBooked
-    | BookValued
-    | Latched
+    DecisionMade | DecisionRefused | OrderRefused | OrderSending | OrderOutcome | FillBooked | ActionBooked | BookValued
 )

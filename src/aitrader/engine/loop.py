@@ -25,6 +25,7 @@ from aitrader.domain.symbols import Symbol
 from aitrader.engine.decide import Rules, Weights, closes, decide, places
 from aitrader.errors import BrokerError, DataError
 from aitrader.journal.journal import Journal
+from aitrader.journal.queries import after_event
 from aitrader.portfolio.rebalance import after_splits
 from aitrader.risk.exposure import RiskContext
 from aitrader.risk.review import Review, review
@@ -118,8 +119,9 @@ def book_fills(desk: Desk, state: State) -> State:
     """Book what the broker filled since the last fill that was booked."""
     book, seen = state.book, state.seen
     for fill in desk.broker.fills(after=seen):
-        desk.journal.append(FillBooked(fill.at, fill))
-        book, seen = book.after_fill(fill), fill.fill_id
+        booked = FillBooked(fill.at, fill)
+        desk.journal.append(booked)
+        book, seen = after_event(book, booked), fill.fill_id
     return state if seen == state.seen else replace(state, book=book, seen=seen)
 
 
@@ -155,7 +157,7 @@ def _after_actions(desk: Desk, book: Book, actions: Iterable[ActionBooked]) -> B
     for action in actions:
         if action.symbol in book.positions:
             desk.journal.append(action)
-            book = book.after_action(action.symbol, action.kind, action.value)
+            book = after_event(book, action)
     return book
 
 
