@@ -220,7 +220,7 @@ def test_late_entry_shifts_every_fill_by_one_session(past):
 def test_lost_sessions_are_skipped_and_their_decision_is_made_up(past):
     world = past(np.full((1, 5), 10.0))  # Monday 2013-07-01 to Monday 07-08; the 4th is a holiday
     wednesday = world.sessions[2]
-    world.sessions = [*world.sessions[:2], *world.sessions[3:], world.calendar.next_session(date(2013, 7, 9))]
+    world.sessions = [*world.sessions[:2], *world.sessions[3:], date(2013, 7, 9)]
 
     result = run_backtest(world.tape(), world.plan(rebalance="wednesday"))
 

@@ -39,11 +39,6 @@ class Calendar:
         """The IANA name of the zone in which the venue's days begin and end."""
         return _TIME_ZONES[self.name]
 
-    def is_session(self, day: date) -> bool:
-        """Say whether the venue trades on ``day`` (its local date)."""
-        position = bisect_left(self.sessions, day)
-        return position < len(self.sessions) and self.sessions[position] == day
-
     def between(self, start: date, end: date) -> tuple[date, ...]:
         """Return the sessions from ``start`` to ``end``, both included."""
         return self.sessions[bisect_left(self.sessions, start) : bisect_right(self.sessions, end)]
@@ -71,10 +66,6 @@ class Calendar:
         """Return the newest session whose close lies at least ``lag`` before ``now``; None before the first."""
         position = bisect_right(self.closes, now - lag)
         return self.sessions[position - 1] if position else None
-
-    def next_session(self, day: date) -> date:
-        """Return the first session on or after ``day``."""
-        return self.sessions[bisect_left(self.sessions, day)]
 
 
 @cache
