@@ -13,8 +13,7 @@
     │   ├── LakeError                 3  a file is missing, damaged or of another version
     │   ├── DataLeakageError          3  a model would decide on what it was trained on
     │   ├── ModelTrainingError        3  nothing could be fitted, or nothing passed
-    │   ├── ModelStoreError           3  a stored model is damaged, missing or of another feature set
-    │   └── ValidationFailed          3  a check of ``aitrader validate`` did not pass
+    │   └── ModelStoreError           3  a stored model is damaged, missing or of another feature set
     ├── RefusedError                  4  risk, a halt or stale input forbids the action
     ├── BrokerError                   5  the broker failed, or an order's fate is unknown
     ├── LockHeldError                 6  another instance holds the lock
@@ -88,10 +87,6 @@ class ModelTrainingError(DataError):
 
 class ModelStoreError(DataError):
     """A stored model is damaged, missing, or was trained on other features."""
-
-
-class ValidationFailed(DataError):
-    """At least one required check did not pass."""
 
 
 class RefusedError(AitraderError):

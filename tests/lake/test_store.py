@@ -322,7 +322,6 @@ def test_features_are_found_by_key_and_keep_their_bits(lake, make_bars, append):
     assert found["k2"].symbols == ("BRK.B", "ON")
     assert found["k2"].sessions.tolist() == SESSIONS.tolist()
     assert found["k2"].values.tobytes() == (GRID * 3).tobytes()
-    assert lake.snapshot().feature_columns(["k1"]) == {"k1": "momentum"}
 
 
 def test_features_of_older_bars_are_not_fresh(lake, make_bars, append):

@@ -9,19 +9,14 @@ from aitrader.domain.symbols import Symbol
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One tradable thing: ``lot`` in shares (or coins), ``tick`` in USD."""
+    """One tradable thing: ``lot`` is the least that is traded of it, in shares (or coins)."""
 
     symbol: Symbol
     lot: Decimal = Decimal(1)
-    tick: Decimal = Decimal("0.01")
 
     def round_quantity(self, quantity: Decimal) -> Decimal:
         """Return ``quantity`` rounded towards zero to whole lots."""
         return (quantity / self.lot).to_integral_value("ROUND_DOWN") * self.lot
-
-    def round_price(self, price: Decimal) -> Decimal:
-        """Return ``price`` rounded to the nearest tick."""
-        return (price / self.tick).to_integral_value("ROUND_HALF_EVEN") * self.tick
 
 
 def exact_price(value: float) -> Decimal | None:

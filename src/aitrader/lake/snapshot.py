@@ -143,11 +143,6 @@ class Snapshot:
         parts = (self.content_hash(f"bars/{timeframe}"), self.content_hash("actions"), repr(series))
         return sha256("|".join(parts).encode()).hexdigest()
 
-    def feature_columns(self, keys: Iterable[str] | None = None, timeframe: str = "1d") -> dict[str, str]:
-        """Return the display name of each stored feature, by key; of ``keys`` only, if given."""
-        stored = self._features(timeframe)
-        return {key: row.name for key, row in stored.items() if keys is None or key in set(keys)}
-
     def features(
         self, keys: Iterable[str], *, timeframe: str = "1d", inputs: str | None = None
     ) -> dict[str, StoredFeature]:

@@ -1,7 +1,7 @@
 """Target weights into target quantities: whole lots, within what may be invested."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from math import isfinite
 from types import MappingProxyType
@@ -30,11 +30,10 @@ class Terms:
 
     def lots(self, symbol: Symbol, quantity: Decimal) -> Decimal:
         """Return ``quantity`` rounded towards zero to what may be traded of ``symbol``."""
-        known = self.instruments.get(symbol)
-        lot = known.lot if known else Decimal(1)
+        instrument = self.instruments.get(symbol, Instrument(symbol))
         if self.portfolio.fractional:
-            lot = min(lot, _FRACTION)
-        return (quantity / lot).to_integral_value("ROUND_DOWN") * lot
+            instrument = replace(instrument, lot=min(instrument.lot, _FRACTION))
+        return instrument.round_quantity(quantity)
 
 
 @dataclass(frozen=True, slots=True)
