@@ -144,7 +144,7 @@ def test_a_later_known_at_alone_is_no_revision(lake, make_bars, append):
 
 def test_times_without_an_offset_are_refused(lake):
     with pytest.raises(ValueError, match="no UTC offset"):
-        lake.snapshot(now=datetime(2013, 1, 1))  # noqa: DTZ001
+        lake.snapshot(now=datetime(2013, 1, 1))  # noqa: DTZ001 - a time without a zone is the case
 
 
 def test_rows_of_two_sources_never_mix(lake, make_bars, append):
@@ -345,7 +345,8 @@ def test_a_new_corporate_action_makes_features_stale(lake, make_bars, make_actio
 
 
 def test_features_that_are_stored_already_are_not_written_again(lake):
-    store = lambda grid: lake.store_features("1d", SESSIONS, ["A", "B"], {"k": ("f", grid)}, inputs="x")  # noqa: E731
+    def store(grid):
+        return lake.store_features("1d", SESSIONS, ["A", "B"], {"k": ("f", grid)}, inputs="x")
 
     assert [store(GRID).rows, store(GRID).rows, store(GRID + 1).rows] == [4, 0, 4]
     assert lake.snapshot().features(["k"], inputs="x")["k"].values[1, 1] == 5.0

@@ -44,7 +44,7 @@ def test_a_condition_is_no_truth_in_python():
     with pytest.raises(TypeError, match="where"):
         bool(CLOSE > OPEN)
     with pytest.raises(TypeError, match="where"):
-        0 < CLOSE < 1  # noqa: B015
+        0 < CLOSE < 1  # noqa: B015 - the comparison raises
 
 
 @pytest.mark.parametrize("number", [np.inf, np.nan])

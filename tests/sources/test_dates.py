@@ -75,7 +75,7 @@ def test_intraday_times_are_refused():
         read(["2020-01-03 09:30", "2020-01-03 10:30", "2020-01-03 11:30"])
 
 
-@pytest.mark.parametrize("value", [date(2015, 3, 23), "2015-03-23", datetime(2015, 3, 23)])  # noqa: DTZ001
+@pytest.mark.parametrize("value", [date(2015, 3, 23), "2015-03-23", datetime(2015, 3, 23)])  # noqa: DTZ001 - a time without a zone is the case
 def test_a_publication_without_a_time_counts_from_the_end_of_its_day_in_new_york(value):
     column = pl.Series("published", [value])
 

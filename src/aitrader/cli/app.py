@@ -46,7 +46,7 @@ class LazyGroup(TyperGroup):
         self._targets = table
         self.commands = {name: TyperCommand(name, help=text) for name, (_, text) in table.items()}
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer asks with a context
         """Return the names in the order of the table."""
         return list(self._targets)
 
@@ -73,7 +73,7 @@ def _group(name: str, table: Table, text: str, extra: Sequence[inspect.Parameter
         """Take the common options; the command below reads them from its context."""
 
     parameters = [*extra, *common_parameters()]
-    common.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    common.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # a function takes it; mypy does not know
     common.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     app = typer.Typer(name=name, cls=LazyGroup, help=text, add_completion=bool(extra), pretty_exceptions_enable=False)
     app.callback()(common)
@@ -83,7 +83,7 @@ def _group(name: str, table: Table, text: str, extra: Sequence[inspect.Parameter
     return group
 
 
-def _show_version(wanted: bool) -> None:  # noqa: FBT001
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer hands it over
     if wanted:
         from importlib.metadata import version
 

@@ -1,6 +1,7 @@
 """``aitrader doctor``: the machine, the root, the settings and the credentials."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from aitrader.cli.options import Outcome, Run, command
@@ -28,7 +29,7 @@ def doctor(run: Run) -> Outcome:
     report = job(
         _or_error(lambda: run.root),
         _or_error(lambda: run.config),
-        {item.name: _or_error(lambda name=item.name: place(name)) for item in CREDENTIALS},  # type: ignore[misc]
+        {item.name: _or_error(partial(place, item.name)) for item in CREDENTIALS},
         clock=run.clock,
     )
     rows = [

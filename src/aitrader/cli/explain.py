@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 12
 """Features that the table shows; --json has all."""
+_PASSED: Final = {None: ("not reached", "dim"), True: ("pass", "green"), False: ("stopped", "bold red")}
 
 
 @command
@@ -44,7 +45,7 @@ def _tables(found: "Explanation") -> list[Any]:
         (one.session, *(f"{price:,.2f}" for price in (one.open, one.high, one.low, one.close)), f"{one.volume:,.0f}")
         for one in found.bars
     ]
-    steps = [(one.name, _passed(one.passed), one.reason) for one in found.steps]
+    steps = [(one.name, colored(*_PASSED[one.passed]), one.reason) for one in found.steps]
     shown = [
         table(
             f"{found.symbol} after {found.session}: {rank}", ("session", "open", "high", "low", "close", "volume"), bars
@@ -79,12 +80,6 @@ def _plan(found: "Explanation") -> list[Any]:
     verdict = colored(plan.forbidden, "bold red") if plan.forbidden else colored("pass", "green")
     rows.append(("limits", verdict if plan.ordered else None))
     return [table(f"From an empty book of {plan.equity:,.0f} USD", ("", ""), rows)]
-
-
-def _passed(passed: bool | None) -> Any:  # noqa: FBT001
-    if passed is None:
-        return colored("not reached", "dim")
-    return colored("pass", "green") if passed else colored("stopped", "bold red")
 
 
 def _place(percentile: float) -> str | None:

@@ -51,7 +51,7 @@ def configured(run: "Run") -> Iterator[Callable[[Any], Any]]:
 class _QuietFile(RotatingFileHandler):
     """A rotated file that gives up after one notice when it cannot be written."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's own method
         """Say once why there is no log, then take no more lines."""
         say(f"warning: no log lines in {self.baseFilename}: {sys.exc_info()[1]}")
         self.setLevel(logging.CRITICAL + 1)

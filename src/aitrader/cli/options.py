@@ -150,7 +150,7 @@ def command(function: Callable[..., Outcome]) -> Callable[..., int]:
         *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own),
         *common_parameters(),
     ]
-    run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # a function takes it; mypy does not know
     run_command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     run_command.__name__ = function.__name__
     paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")

@@ -52,7 +52,7 @@ def reversal_rank(close: Expr, *, bars: int = 5) -> Expr:
 
 
 @feature
-def gap(open: Expr, close: Expr) -> Expr:  # noqa: A002 - a parameter is a column's name
+def gap(open: Expr, close: Expr) -> Expr:
     """Open against the close before it.
 
     Unit: fraction. NaN on a symbol's first bar and after a missing one.
@@ -63,7 +63,7 @@ def gap(open: Expr, close: Expr) -> Expr:  # noqa: A002 - a parameter is a colum
 
 
 @feature
-def intraday_return(open: Expr, close: Expr) -> Expr:  # noqa: A002 - a parameter is a column's name
+def intraday_return(open: Expr, close: Expr) -> Expr:
     """Close against the open of the same bar.
 
     Unit: fraction. NaN where a bar is missing.

@@ -107,7 +107,7 @@ def parkinson(high: Expr, low: Expr, *, bars: int = 20) -> Expr:
 
 
 @feature
-def garman_klass(open: Expr, high: Expr, low: Expr, close: Expr, *, bars: int = 20) -> Expr:  # noqa: A002
+def garman_klass(open: Expr, high: Expr, low: Expr, close: Expr, *, bars: int = 20) -> Expr:
     """Volatility from open, high, low and close, without drift and gaps.
 
     Unit: fraction per bar. NaN until four fifths of the ``bars`` bars are there.
@@ -119,7 +119,7 @@ def garman_klass(open: Expr, high: Expr, low: Expr, close: Expr, *, bars: int = 
 
 
 @feature
-def rogers_satchell(open: Expr, high: Expr, low: Expr, close: Expr, *, bars: int = 20) -> Expr:  # noqa: A002
+def rogers_satchell(open: Expr, high: Expr, low: Expr, close: Expr, *, bars: int = 20) -> Expr:
     """Volatility from open, high, low and close that allows for drift.
 
     Unit: fraction per bar. NaN until four fifths of the ``bars`` bars are there.
@@ -130,7 +130,7 @@ def rogers_satchell(open: Expr, high: Expr, low: Expr, close: Expr, *, bars: int
 
 
 @feature
-def yang_zhang(open: Expr, high: Expr, low: Expr, close: Expr, *, bars: int = 20) -> Expr:  # noqa: A002
+def yang_zhang(open: Expr, high: Expr, low: Expr, close: Expr, *, bars: int = 20) -> Expr:
     """Volatility from gaps, open, high, low and close that allows for drift.
 
     Unit: fraction per bar. NaN until four fifths of the ``bars`` bars are there.

@@ -155,7 +155,7 @@ class Catalog:
         try:
             with self._guard():
                 self._prepare(create=create)
-        except BaseException:
+        except BaseException:  # an interrupt too: nobody else would close it
             self._database.close()
             raise
 
@@ -254,7 +254,7 @@ class Catalog:
         try:
             yield
             self._database.execute("COMMIT")
-        except BaseException:
+        except BaseException:  # an interrupt too: half a transaction must not stay open
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             raise

@@ -44,7 +44,7 @@ class Impute(Section):
     median: Numbers
 
     @classmethod
-    def fit(cls, values: FloatArray, share: float) -> "Impute":  # noqa: ARG003
+    def fit(cls, values: FloatArray, share: float) -> "Impute":  # noqa: ARG003 - every step is fitted alike
         """Take each feature's median; zero for one that no row knows."""
         return cls(median=tuple(np.nan_to_num(_quiet(np.nanmedian, values)).tolist()))
 
@@ -61,7 +61,7 @@ class Standardise(Section):
     deviation: Numbers
 
     @classmethod
-    def fit(cls, values: FloatArray, share: float) -> "Standardise":  # noqa: ARG003
+    def fit(cls, values: FloatArray, share: float) -> "Standardise":  # noqa: ARG003 - every step is fitted alike
         """Take each feature's mean and standard deviation."""
         mean = np.nan_to_num(_quiet(np.nanmean, values))
         deviation = np.nan_to_num(_quiet(np.nanstd, values))
