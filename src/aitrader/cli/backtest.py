@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from aitrader.jobs.backtest import BacktestReport
     from aitrader.reports.backtest import Doubt
+    from aitrader.reports.figures import Unit
 
 Strategy = Annotated[
     str | None,
@@ -50,20 +51,34 @@ def backtest(
 
 
 def _shown(report: "BacktestReport") -> "Iterator[Any]":
+    yield _performances(report)
+    yield from _facts(report)
+    columns = ("doubt", "return", "Sharpe", "fall", "verdict", "what it says")
+    yield table("Doubts", columns, [_row(doubt) for doubt in report.doubts])
+    for doubt in report.doubts:
+        if doubt.name in {"survivorship", "hand-picked"} and doubt.verdict == "bad":
+            yield colored(f"{doubt.name}: {doubt.sentence}", "bold red")
+    yield colored(f"report: {report.report}", "bold")
+
+
+def _performances(report: "BacktestReport") -> Any:
     from aitrader.reports.figures import show
 
-    rows = (
+    measures: tuple[tuple[str, str, Unit], ...] = (
         ("return a year", "annual_return", "fraction"),
         ("Sharpe", "sharpe", "ratio"),
         ("max drawdown", "max_drawdown", "fraction"),
         ("volatility", "volatility", "fraction"),
         ("total return", "total_return", "fraction"),
     )
-    yield table(
-        f"Backtest of {report.strategy}, {report.start} to {report.end}",
-        ("", *(one.name for one in report.performances)),
-        [(name, *(show(getattr(p, key), unit) for p in report.performances)) for name, key, unit in rows],  # type: ignore[arg-type]
-    )
+    rows = [[name, *(show(getattr(one, key), unit) for one in report.performances)] for name, key, unit in measures]
+    title = f"Backtest of {report.strategy}, {report.start} to {report.end}"
+    return table(title, ("", *(one.name for one in report.performances)), rows)
+
+
+def _facts(report: "BacktestReport") -> "Iterator[str]":
+    from aitrader.reports.figures import show
+
     models = ", ".join(f"{model.name} {model.version} ({model.status})" for model in report.models) or "none"
     yield (
         f"{report.sessions} sessions, {report.symbols} symbols of {report.source}, "
@@ -71,15 +86,6 @@ def _shown(report: "BacktestReport") -> "Iterator[Any]":
     )
     traded = (f"{one.name.lower()} {show(one.value, one.unit)}" for one in (*report.trades, *report.costs))
     yield f"{'; '.join(traded)}\n"
-    yield table(
-        "Doubts",
-        ("doubt", "return", "Sharpe", "fall", "verdict", "what it says"),
-        [_row(doubt) for doubt in report.doubts],
-    )
-    for doubt in report.doubts:
-        if doubt.name in {"survivorship", "hand-picked"} and doubt.verdict == "bad":
-            yield colored(f"{doubt.name}: {doubt.sentence}", "bold red")
-    yield colored(f"report: {report.report}", "bold")
 
 
 def _row(doubt: "Doubt") -> tuple[Any, ...]:
