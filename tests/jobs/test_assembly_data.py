@@ -68,6 +68,19 @@ def test_a_split_is_adjusted_forward_beside_the_traded_price(tmp_path):
     assert np.array_equal(found.panel["volume"][0, 4:], found.panel["traded_volume"][0, 4:] / 2)
 
 
+def test_a_split_that_two_feeds_of_a_vendor_tell_of_counts_once(tmp_path):
+    day = SESSIONS[4]
+    rows = [("AAPL", day, "split", 2.0, None, name, calendar("XNYS").open_of(day)) for name in ("files", "files:other")]
+    own, other = (pl.DataFrame([row], schema=ACTIONS, orient="row") for row in rows)
+    lake = _lake(tmp_path, _bars(["AAPL"], SESSIONS), actions=own)
+    lake.append("actions", other, source="files:other")
+
+    found = market(_config(), lake.snapshot())
+
+    assert np.array_equal(found.panel["close"][0, 4:], 2 * found.panel["traded_close"][0, 4:])
+    assert found.actions.height == 1
+
+
 def test_a_session_without_any_bar_leaves_the_grid_and_is_told(tmp_path):
     kept = [day for day in SESSIONS if day != SESSIONS[3]]
     lake = _lake(tmp_path, _bars(["AAPL", "MSFT"], kept))

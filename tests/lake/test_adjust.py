@@ -95,8 +95,9 @@ def test_a_series_is_never_adjusted_twice_for_the_same_thing(make_bars, make_act
     assert whole["factor_price"].unique().to_list() == [1.0]
 
 
-def test_actions_of_another_vendor_do_not_count(make_bars, make_actions):
-    actions = pl.concat([make_actions(("ON", D28, "split", 2.0), source=name) for name in ("yahoo", "alpaca")])
+def test_actions_that_another_vendor_or_feed_tells_of_too_do_not_count(make_bars, make_actions):
+    told = ("yahoo", "alpaca:iex", "alpaca:sip")
+    actions = pl.concat([make_actions(("ON", D28, "split", 2.0), source=name) for name in told])
 
     adjusted = forward(make_bars(("ON",), source="alpaca:sip"), actions, series("ON", source="alpaca:sip"))
 

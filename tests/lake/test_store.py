@@ -171,6 +171,13 @@ def test_two_feeds_of_one_vendor_never_mix_either(lake, make_bars, append):
     assert lake.snapshot().bars(source="alpaca:sip").height == 12
 
 
+def test_a_source_without_a_feed_can_be_chosen_beside_one_with_a_feed(lake, make_bars, append):
+    append(lake, make_bars(source="files"))
+    append(lake, make_bars(source="files:other", close=11.5))
+
+    assert lake.snapshot().bars(source="files")["source"].unique().to_list() == ["files"]
+
+
 def test_a_lake_without_bars_says_so(lake):
     with pytest.raises(LakeError, match="holds no bars") as caught:
         lake.snapshot().bars()

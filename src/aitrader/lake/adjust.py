@@ -26,8 +26,8 @@ def forward(bars: pl.DataFrame, actions: pl.DataFrame, series: Mapping[Symbol, S
     multiplies prices by k and divides volume by k; a dividend D multiplies prices by P / (P - D), which is the
     vendors' multiplier 1 - D / P (Yahoo Finance Help, "What is the adjusted close?") turned forward. An action on
     or before the first bar changes nothing; one between two bars counts from the later one. The amounts of a
-    ``split`` series must be in that series' own shares. Only actions of the bars' own vendor (``alpaca`` of
-    ``alpaca:sip``) count.
+    ``split`` series must be in that series' own shares. Only actions of the bars' own source count: another
+    feed of the vendor tells of the same ones.
 
     Result: ``symbol``, ``session``, adjusted ``open high low close volume vwap``, the same as they came
     (``traded_open`` ...), ``factor_price``, ``factor_volume``; sorted by symbol and session; null where null.
@@ -63,9 +63,7 @@ def _relevant(bars: pl.DataFrame, actions: pl.DataFrame, series: Mapping[Symbol,
     kinds = {Adjustment.RAW: ("split", "dividend"), Adjustment.SPLIT: ("dividend",), Adjustment.TOTAL: ()}
     rows = [(symbol, kind) for symbol in bars["symbol"].unique() for kind in kinds[series[symbol].adjustment]]
     wanted = pl.DataFrame(rows, schema={"symbol": pl.String(), "kind": pl.String()}, orient="row")
-    vendor = pl.col("source").str.split(":").list.first()
-    vendors = bars.select(vendor.alias("vendor")).unique()
-    own = actions.with_columns(vendor.alias("vendor")).join(vendors, on="vendor", how="semi")
+    own = actions.join(bars.select("source").unique(), on="source", how="semi")
     return own.join(wanted, on=["symbol", "kind"], how="semi")
 
 

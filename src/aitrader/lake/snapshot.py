@@ -103,8 +103,11 @@ class Snapshot:
         return self._read("bars/1d", [file for file in files if file.source == chosen], symbols, start, end)
 
     def actions(self, symbols: Collection[str] | None = None, source: str | None = None) -> pl.DataFrame:
-        """Return corporate actions: ``ACTIONS`` and ``recorded_at``, of one ``source`` or of all; may be empty."""
-        files = [file for file in self._files("actions") if source is None or _of(file.source, source)]
+        """Return corporate actions: ``ACTIONS`` and ``recorded_at``, of one ``source`` or of all; may be empty.
+
+        ``source`` is meant exactly: two feeds of one vendor tell of the same split, and it must not count twice.
+        """
+        files = [file for file in self._files("actions") if source in (None, file.source)]
         return self._read("actions", files, symbols)
 
     def predictions(self, model: str, version: str | None = None, kind: str | None = None) -> pl.DataFrame:
@@ -240,7 +243,9 @@ class Snapshot:
         return content_of(self._open(file.path, file=file).filter(pl.col("known_at") <= self._now))
 
     def _source(self, stored: Sequence[str], wanted: str | None) -> str:
-        matching = [name for name in stored if wanted is None or _of(name, wanted)]
+        if wanted in stored:
+            return str(wanted)
+        matching = [name for name in stored if wanted is None or name.startswith(f"{wanted}:")]
         if len(matching) == 1:
             return matching[0]
         listed = ", ".join(matching or stored)
@@ -283,10 +288,6 @@ class Snapshot:
             self._state.commits[newest_version - 1].recorded_at,
             tuple(sorted({row.name for row in self._state.features if row.dataset == dataset})),
         )
-
-
-def _of(stored: str, wanted: str) -> bool:
-    return stored == wanted or stored.startswith(f"{wanted}:")
 
 
 def _meets(file: FileRow, first: date, last: date) -> bool:

@@ -122,7 +122,7 @@ class BarSource(Protocol):
 
 
 def to_bars(rows: pl.DataFrame, *, source: str, calendar: Calendar, lag: timedelta) -> pl.DataFrame:
-    """Return ``rows`` (symbol, session, prices, volume[, vwap][, adj_close][, published]) in the ``BARS`` schema, sorted.
+    """Return rows (symbol, session, prices, volume[, vwap][, adj_close][, published]) in the ``BARS`` schema, sorted.
 
     ``known_at`` is the session's close plus ``lag``, or ``published`` (UTC) where that is later. A day without a
     session counts from the end of that day: its rows will be refused at admission, but keep an honest time.

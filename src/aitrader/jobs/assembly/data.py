@@ -107,7 +107,7 @@ def market(config: Config, snapshot: Snapshot, *, end: date | None = None) -> Ma
     bars = bars.filter(pl.col("symbol").is_in(symbols))
     source = str(bars["source"][0])
     series = _series(snapshot, source, symbols, settings.adjustment)
-    actions = snapshot.actions(symbols=symbols, source=source.partition(":")[0])
+    actions = snapshot.actions(symbols=symbols, source=source)
     venue = calendar(settings.calendar)
     columns, sessions = _columns(forward(bars, actions, series), symbols)
     expected = venue.between(sessions[0].item(), sessions[-1].item())
