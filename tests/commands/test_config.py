@@ -18,7 +18,7 @@ def test_show_origin_names_file_and_line_variable_and_flag(run_cli, root, monkey
     settings = run_cli(*words, root=root).envelope["result"]["settings"]
 
     found = {item["name"]: (item["value"], item["origin"]) for item in settings}
-    assert found["risk.max_position"] == (0.2, "config/profiles/demo.yaml:8")
+    assert found["risk.max_position"] == (0.2, "config/profiles/demo.yaml:12")
     assert found["risk.max_net"] == (0.5, "AITRADER__RISK__MAX_NET")
     assert found["risk.cash_reserve"] == (0.01, "--set risk.cash_reserve")
     value, origin = found["risk.max_gross"]
@@ -39,11 +39,11 @@ def test_show_of_an_unknown_section_is_2(run_cli, root):
 
 
 def test_validate_lets_each_plug_in_parse_its_section(run_cli, root):
-    ran = run_cli("config", "validate", "--set", "strategies.top5.params.topp=3", "--json", root=root)
+    ran = run_cli("config", "validate", "--set", "strategies.leaders.params.topp=3", "--json", root=root)
 
     assert ran.code == 2
     (problem,) = ran.envelope["result"]["problems"]
-    assert "--set strategies.top5.params.topp" in problem["message"]
+    assert "--set strategies.leaders.params.topp" in problem["message"]
     assert "'top'" in problem["fix"]
 
 
