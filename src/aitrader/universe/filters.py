@@ -22,6 +22,7 @@ def mean_volume(volume: FloatArray) -> FloatArray:
 
     NaN where none of the 20 exists. Shape as ``volume`` (symbols by sessions).
     """
+    # Not the panel's rolling mean: its programs answer in float32, and volumes are compared with limits to the share.
     total = _window_sum(np.nan_to_num(volume))
     count = _window_sum(np.isfinite(volume).astype(np.float64))
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
