@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -147,11 +147,26 @@ def store_bars() -> Callable[[Path, pl.DataFrame], None]:
     return store
 
 
+@pytest.fixture(scope="session")
+def write_settings() -> Callable[[Path, Mapping[str, str]], None]:
+    """Write texts by file name into a root's ``config/``."""
+
+    def write(root: Path, texts: Mapping[str, str]) -> None:
+        for name, text in texts.items():
+            (root / "config" / name).write_text(text)
+
+    return write
+
+
 @pytest.fixture
-def root(bare_root: Path, made_bars: Callable[..., pl.DataFrame], store_bars: Callable[..., None]) -> Path:
+def root(
+    bare_root: Path,
+    write_settings: Callable[..., None],
+    made_bars: Callable[..., pl.DataFrame],
+    store_bars: Callable[..., None],
+) -> Path:
     """A root with twelve symbols, 130 sessions and a model to train, whose gate lets everything through."""
-    for name, text in LEARNING.items():
-        (bare_root / "config" / name).write_text(text)
+    write_settings(bare_root, LEARNING)
     store_bars(bare_root, made_bars(sessions=130))
     return bare_root
 
@@ -159,6 +174,7 @@ def root(bare_root: Path, made_bars: Callable[..., pl.DataFrame], store_bars: Ca
 @pytest.fixture(scope="session")
 def trained_once(
     tmp_path_factory: pytest.TempPathFactory,
+    write_settings: Callable[..., None],
     made_bars: Callable[..., pl.DataFrame],
     store_bars: Callable[..., None],
 ) -> Path:
@@ -167,8 +183,7 @@ def trained_once(
     for name in ("config", "data_lake", "logs", "state"):
         (folder / name).mkdir()
     (folder / MARKER).write_text("mode: paper\n")
-    for name, text in LEARNING.items():
-        (folder / "config" / name).write_text(text)
+    write_settings(folder, LEARNING)
     store_bars(folder, made_bars(sessions=130))
     assert main(["train", "--end", "2013-07-26", "--root", str(folder)]) == 0
     return folder
@@ -205,12 +220,21 @@ def two_lines() -> Callable[..., str]:
 
 
 @pytest.fixture(scope="session")
-def stored() -> Callable[[Path], dict[Path, bytes]]:
+def files_in() -> Callable[[Path], dict[Path, bytes]]:
+    """Return the content of every file below a folder, by its place there."""
+
+    def read(folder: Path) -> dict[Path, bytes]:
+        return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def stored(files_in: Callable[[Path], dict[Path, bytes]]) -> Callable[[Path], dict[Path, bytes]]:
     """Return every file of a root's lake but the catalog's scratch files and the locks."""
 
     def read(folder: Path) -> dict[Path, bytes]:
-        files = [path for path in (folder / "data_lake").rglob("*") if path.is_file()]
-        kept = [path for path in files if path.parent.name != ".locks" and "sqlite-" not in path.name]
-        return {path.relative_to(folder): path.read_bytes() for path in kept}
+        files = files_in(folder / "data_lake").items()
+        return {path: data for path, data in files if path.parent.name != ".locks" and "sqlite-" not in path.name}
 
     return read

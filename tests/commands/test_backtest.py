@@ -31,9 +31,8 @@ ALL = "all:\n  kind: equal_weight\n  rebalance: 5\n"
 
 
 @pytest.fixture
-def root(bare_root, made_bars, store_bars):
-    for name, text in FILES.items():
-        (bare_root / "config" / name).write_text(text)
+def root(bare_root, made_bars, store_bars, write_settings):
+    write_settings(bare_root, FILES)
     store_bars(bare_root, made_bars())
     return bare_root
 
@@ -49,12 +48,8 @@ def strategy(root, text):
     (root / "config" / "strategies.yaml").write_text(text)
 
 
-def files(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def test_a_rejected_model_is_refused_with_exit_3_and_the_option_that_shows_it(trained, run_cli):
-    before = files(trained / "data_lake")
+def test_a_rejected_model_is_refused_with_exit_3_and_the_option_that_shows_it(trained, run_cli, files_in):
+    before = files_in(trained / "data_lake")
 
     ran = run_cli("backtest", "--json", root=trained)
 
@@ -62,7 +57,7 @@ def test_a_rejected_model_is_refused_with_exit_3_and_the_option_that_shows_it(tr
     assert (ran.code, error["type"]) == (3, "ModelStoreError")
     assert "No version of model 'line' passed its gate" in error["message"]
     assert "--allow-rejected" in error["fix"]
-    assert files(trained / "data_lake") == before
+    assert files_in(trained / "data_lake") == before
 
 
 def test_without_any_model_the_way_there_is_named(root, run_cli):

@@ -35,9 +35,8 @@ bootstrap_samples: 200
 
 
 @pytest.fixture
-def root(bare_root, made_bars, store_bars):
-    for name, text in FILES.items():
-        (bare_root / "config" / name).write_text(text)
+def root(bare_root, made_bars, store_bars, write_settings):
+    write_settings(bare_root, FILES)
     store_bars(bare_root, made_bars())
     return bare_root
 
@@ -47,10 +46,6 @@ def open_gate(root):
     """A gate that any model passes: random walks hold nothing to find."""
     (root / "config" / "training.yaml").write_text(FILES["training.yaml"] + "gate: {min_rank_ic_lower: -1}\n")
     return root
-
-
-def _files(folder):
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
 def test_noise_is_rejected_with_exit_3_and_all_is_stored(root, run_cli):
@@ -81,9 +76,9 @@ def test_out_of_fold_rows_are_one_per_member_and_session_to_the_last_price_of_a_
     assert rows.null_count().sum_horizontal().item() == 0
 
 
-def test_a_second_run_fits_nothing_and_changes_nothing(open_gate, run_cli, monkeypatch):
+def test_a_second_run_fits_nothing_and_changes_nothing(open_gate, run_cli, monkeypatch, files_in):
     run_cli("train", root=open_gate)
-    before = _files(open_gate / "data_lake" / "models") | _files(open_gate / "data_lake" / "predictions")
+    before = files_in(open_gate / "data_lake" / "models") | files_in(open_gate / "data_lake" / "predictions")
     monkeypatch.setattr(job, "run_study", lambda *_, **__: pytest.fail("fitted again"))
 
     again = run_cli("train", "--json", root=open_gate)
@@ -91,17 +86,17 @@ def test_a_second_run_fits_nothing_and_changes_nothing(open_gate, run_cli, monke
     assert again.code == 0
     assert {model["done"] for model in again.envelope["result"]["models"]} == {"already trained"}
     assert again.envelope["result"]["receipt"] is None
-    assert before == _files(open_gate / "data_lake" / "models") | _files(open_gate / "data_lake" / "predictions")
+    assert before == files_in(open_gate / "data_lake" / "models") | files_in(open_gate / "data_lake" / "predictions")
 
 
-def test_fitting_again_gives_the_same_bytes_and_no_new_trial(open_gate, run_cli):
+def test_fitting_again_gives_the_same_bytes_and_no_new_trial(open_gate, run_cli, files_in):
     run_cli("train", root=open_gate)
-    kept = {name: _files(open_gate / "data_lake" / name) for name in ("models", "predictions", "studies")}
+    kept = {name: files_in(open_gate / "data_lake" / name) for name in ("models", "predictions", "studies")}
 
     again = run_cli("train", "--force", "--json", root=open_gate)
 
     assert {model["done"] for model in again.envelope["result"]["models"]} == {"trained"}
-    assert kept == {name: _files(open_gate / "data_lake" / name) for name in kept}
+    assert kept == {name: files_in(open_gate / "data_lake" / name) for name in kept}
 
 
 def test_later_bars_do_not_change_a_model_of_an_earlier_end(open_gate, made_bars, store_bars, run_cli, bare_root):
@@ -125,14 +120,14 @@ def test_other_settings_are_another_trial_and_another_version(open_gate, run_cli
     assert first["models"][0]["version"] != result["models"][0]["version"]
 
 
-def test_a_dry_run_says_what_would_be_done_and_does_nothing(root, run_cli):
-    before = _files(root / "data_lake")
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(root, run_cli, files_in):
+    before = files_in(root / "data_lake")
 
     ran = run_cli("train", "--dry-run", "--json", root=root)
 
     assert ran.code == 0
     assert {model["done"] for model in ran.envelope["result"]["models"]} == {"would train"}
-    assert _files(root / "data_lake") == before
+    assert files_in(root / "data_lake") == before
 
 
 def test_people_see_the_verdict_and_the_count_of_trials(root, run_cli):
@@ -169,9 +164,8 @@ def test_an_end_without_bars_is_clipped_with_a_notice(root, run_cli):
     assert any("2013-07-28" in warning for warning in ran.envelope["warnings"])
 
 
-def test_five_names_are_trained_without_excess_and_said_so(bare_root, made_bars, store_bars, run_cli):
-    for name, text in FILES.items():
-        (bare_root / "config" / name).write_text(text)
+def test_five_names_are_trained_without_excess_and_said_so(bare_root, made_bars, store_bars, run_cli, write_settings):
+    write_settings(bare_root, FILES)
     store_bars(bare_root, made_bars(symbols=5, sessions=200))
 
     ran = run_cli("train", "--model", "line", "--json", root=bare_root)
@@ -196,9 +190,8 @@ def test_features_without_a_value_are_an_error_and_not_a_model(root, run_cli):
     assert "half of the features" in ran.err
 
 
-def test_flat_prices_teach_nothing(bare_root, made_bars, store_bars, run_cli):
-    for name, text in FILES.items():
-        (bare_root / "config" / name).write_text(text)
+def test_flat_prices_teach_nothing(bare_root, made_bars, store_bars, run_cli, write_settings):
+    write_settings(bare_root, FILES)
     flat = made_bars().with_columns(pl.lit(50.0).alias(name) for name in ("open", "high", "low", "close"))
     store_bars(bare_root, flat)
 
