@@ -232,10 +232,23 @@ def test_a_required_check_that_is_skipped_fails(run_cli, filled, names):
     assert results(ran)["plugins"]["reason"].startswith("required, but skipped: ")
 
 
+@pytest.mark.parametrize("words", [("--level", "config"), ("--only", "limits")])
+def test_a_required_check_that_does_not_run_fails(run_cli, filled, words):
+    ran = run_cli("validate", *words, "--require", "limits,bars", "--json", root=filled)
+
+    assert ran.code == 3
+    assert results(ran)["limits"]["status"] == "pass"
+    assert results(ran)["bars"]["reason"].startswith("required, but not among the checks that ran")
+
+
 def test_no_executed_check_is_a_failure(run_cli, filled):
     ran = run_cli("validate", "--only", "limits", "--skip", "limits", "--json", root=filled)
 
     assert ran.code == 3
+
+
+def test_skipping_all_is_refused_because_all_is_no_check(run_cli, filled):
+    assert run_cli("validate", "--skip", "all", root=filled).code == 2
 
 
 def test_an_unknown_check_is_a_usage_error_that_names_the_nearest(run_cli, filled):

@@ -55,7 +55,7 @@ class ValidationReport:
 class Choice:
     """Which checks run: ``only`` these (whatever their level; None: all of the level), less ``skip``.
 
-    A check in ``require`` (or every chosen one, with ``all``) that is skipped fails.
+    A check in ``require`` (or every chosen one, with ``all``) that is skipped, or not among those that run, fails.
     """
 
     only: Sequence[str] | None = None
@@ -82,20 +82,23 @@ def validate(
     UnknownNameError
         ``choice`` names a check that does not exist.
     """
-    wanted = choice or Choice()
-    chosen = _chosen(wanted, level)
+    wanted, known = choice or Choice(), _known()
+    chosen = _chosen(known, wanted, level)
     with Bench(config, root, now=now, clock=clock, progress=progress) as bench:
         results = _run(bench, chosen, wanted, progress)
+    results += tuple(_left_out(*known[name], level) for name in wanted.require if name in known and name not in chosen)
     states = {result.status for result in results}
     return ValidationReport(level, results, "fail" not in states and bool(states - {"skipped"}))
 
 
-def _chosen(wanted: Choice, level: Level) -> dict[str, tuple[Level, Check]]:
-    known: dict[str, tuple[Level, Check]] = {
-        check.name: (name, check) for name in get_args(Level) for check in lookup("levels", LEVELS, name)
-    }
-    for name in (*(wanted.only or ()), *wanted.skip, *wanted.require):
-        if name not in known and name != ALL:
+def _known() -> dict[str, tuple[Level, Check]]:
+    return {check.name: (name, check) for name in get_args(Level) for check in lookup("levels", LEVELS, name)}
+
+
+def _chosen(known: dict[str, tuple[Level, Check]], wanted: Choice, level: Level) -> dict[str, tuple[Level, Check]]:
+    required = [name for name in wanted.require if name != ALL]
+    for name in (*(wanted.only or ()), *wanted.skip, *required):
+        if name not in known:
             raise unknown_name("check", name, known)
     if wanted.only is not None:
         return {name: found for name, found in known.items() if name in wanted.only}
@@ -117,6 +120,14 @@ def _result(level: Level, check: Check, found: Finding, *, required: bool) -> Re
     if found.status == "skipped" and required:
         return _result(level, check, failed(f"required, but skipped: {found.reason}"), required=False)
     return Result(check.name, level, check.question, found.status, found.reason, found.details, found.fix)
+
+
+def _left_out(level: Level, check: Check, asked: Level) -> Result:
+    found = failed(
+        f"required, but not among the checks that ran (level {asked})",
+        fix=f"Choose --level {level}, or name {check.name} in --only.",
+    )
+    return _result(level, check, found, required=False)
 
 
 def _ask(bench: Bench, check: Check, findings: dict[str, Finding], wanted: Choice) -> Finding:
