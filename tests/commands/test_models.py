@@ -1,3 +1,6 @@
+import hashlib
+import json
+
 import pytest
 
 MODELS = """
@@ -89,6 +92,19 @@ def test_a_model_comes_from_another_lake_without_its_rows(trained, other_root, r
     assert not (other_root / "data_lake" / "predictions").exists()
     again = run_cli("models", "import", trained / "data_lake" / "models" / "line", "--json", root=other_root)
     assert again.envelope["result"]["new"] is False
+
+
+def test_an_import_leaves_one_receipt_with_the_hashes_of_its_files(trained, folder, other_root, run_cli):
+    ran = run_cli("models", "import", folder, "--json", root=other_root)
+    again = run_cli("models", "import", folder, "--json", root=other_root)
+
+    path = other_root / ran.envelope["result"]["receipt"]
+    outputs = json.loads(path.read_text())["outputs"]
+    card = hashlib.sha256((folder / "card.json").read_bytes()).hexdigest()
+    assert path.stem == ran.envelope["run_id"]
+    assert outputs[f"models/line/{folder.name}/card.json"] == card
+    assert again.envelope["result"]["receipt"] is None
+    assert len(list(path.parent.iterdir())) == 1
 
 
 def test_a_damaged_model_is_not_imported(trained, folder, other_root, run_cli):

@@ -53,7 +53,7 @@ def import_(
     """
     from aitrader.jobs.models import import_model
 
-    report = import_model(run.root, path, clock=run.clock)
+    report = import_model(run.root, path, run_id=run.run_id, clock=run.clock)
     title = "Imported" if report.new else "Imported before"
     return Outcome(
         result=report, tables=[table(title, _COLUMNS, [_row(report.line)])], warnings=report.warnings, status="done"

@@ -5,8 +5,10 @@ from datetime import date, datetime
 from pathlib import Path
 
 from aitrader.domain.clock import Clock, wall_clock
+from aitrader.domain.receipts import Receipt
 from aitrader.engine.inference import load_checked
 from aitrader.errors import AitraderError, ModelStoreError
+from aitrader.jobs.receipt import versions, write_receipt
 from aitrader.lake.model_store import ModelStore, StoredModel, StoredVersion, locate
 from aitrader.lake.store import Lake
 from aitrader.models.passport import Passport, read_passport
@@ -66,11 +68,12 @@ class ModelChecks:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The version that was copied; ``new`` is false when the lake had it already."""
+    """The version that was copied; ``new`` is false, and there is no receipt, when the lake had it already."""
 
     line: ModelLine
     new: bool
     warnings: tuple[str, ...]
+    receipt: Path | None = None
 
 
 def list_models(root: Path) -> ModelList:
@@ -107,7 +110,7 @@ def verify_models(root: Path, name: str | None = None) -> ModelChecks:
     return ModelChecks(tuple(checks))
 
 
-def import_model(root: Path, path: Path, *, clock: Clock = wall_clock) -> Imported:
+def import_model(root: Path, path: Path, *, run_id: str | None = None, clock: Clock = wall_clock) -> Imported:
     """Copy a model from another lake, after its hashes and golden rows were checked.
 
     Out-of-fold rows stay behind, so that the model decides only on sessions later than its ``label_end``. Of a whole
@@ -118,6 +121,7 @@ def import_model(root: Path, path: Path, *, clock: Clock = wall_clock) -> Import
     ModelStoreError
         There is no model, it is damaged, or it does not reproduce its golden rows.
     """
+    started = clock()
     theirs, name, version = locate(path)
     record = theirs.champion(name) or theirs.newest(name, allow_rejected=True)
     stored = theirs.load(name, version or record.version)
@@ -130,11 +134,32 @@ def import_model(root: Path, path: Path, *, clock: Clock = wall_clock) -> Import
             return Imported(_line(store, name, known), new=False, warnings=())
         ours = replace(stored.record, imported=True, recorded_at=clock())
         added = store.add(name, ours, stored.model, stored.card)
+        receipt = write_receipt(lake.root, _receipt(run_id, path, name, added, (started, clock())))
     warnings = (
         f"no out-of-fold rows came along: {name} decides only on sessions after {passport.train.label_end}",
         *((f"{name} {added.version} was rejected by its gate: {added.reason}",) if added.status == "rejected" else ()),
     )
-    return Imported(_line(store, name, added), new=True, warnings=warnings)
+    return Imported(_line(store, name, added), new=True, warnings=warnings, receipt=receipt.relative_to(root))
+
+
+def _receipt(
+    run_id: str | None, path: Path, name: str, added: StoredVersion, times: tuple[datetime, datetime]
+) -> Receipt:
+    files = {f"models/{name}/{added.version}/{file}": sha for file, sha in added.files.items()}
+    return Receipt(
+        run_id=run_id or f"models-import-{times[0]:%Y%m%dT%H%M%SZ}",
+        command="models import",
+        arguments={"path": str(path)},
+        started_at=times[0],
+        finished_at=times[1],
+        lake_version=None,
+        inputs=files,
+        outputs=files,
+        settings={},
+        origins={},
+        seed=None,
+        versions=versions(),
+    )
 
 
 def _refuse_renamed(stored: StoredModel, passport: Passport) -> None:
