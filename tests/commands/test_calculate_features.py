@@ -1,5 +1,6 @@
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -142,6 +143,23 @@ def test_chosen_symbols_join_what_is_stored(run_cli, root):
         frame = lake.snapshot().feature_frame()
 
     assert frame["symbol"].unique().sort().to_list() == ["S01", "S02", "S03"]
+
+
+@pytest.mark.parametrize("harm", [lambda file: file.write_bytes(file.read_bytes()[:-9] + b"x" * 9), Path.unlink])
+@pytest.mark.parametrize("option", [(), ("--full",)])
+def test_a_damaged_file_of_features_is_computed_again(run_cli, root, harm, option):
+    run_cli("calculate-features", root=root)
+    with Lake.open(root / "data_lake") as lake:
+        before = lake.snapshot().feature_frame()
+    harm(next((root / "data_lake" / "features").rglob("*.parquet")))
+    assert run_cli("lake", "verify", root=root).code == 3
+
+    ran = run_cli("calculate-features", *option, root=root)
+
+    assert ran.code == 0
+    assert run_cli("lake", "verify", "--deep", root=root).code == 0
+    with Lake.open(root / "data_lake") as lake:
+        assert lake.snapshot().feature_frame().equals(before)
 
 
 def test_an_interrupted_run_loses_no_finished_group(run_cli, root, monkeypatch):

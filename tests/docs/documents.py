@@ -1,8 +1,9 @@
 """Runs the console blocks of a document and compares, or rewrites, what they show.
 
 In a fenced block marked ``console`` a line that starts with ``$ aitrader`` is run; the lines below it are its output
-(stdout and stderr as they come, without progress), up to the next command or the end of the block. A line ``(exit code N)`` after the output is the exit code, when it is not 0. What differs from run to
-run (seconds, run ids, sizes, versions of files) is compared as if it were equal.
+(stdout and stderr as they come, without progress), up to the next command or the end of the block. A line
+``(exit code N)`` after the output is the exit code, when it is not 0. What differs from run to run (seconds, run ids,
+sizes, hashes) is compared as if it were equal.
 
 ``python tests/docs/documents.py README.md ...`` rewrites the documents with what the commands print now.
 """

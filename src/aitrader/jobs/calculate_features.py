@@ -1,6 +1,7 @@
 """Computes the wanted features and stores what the lake lacks, or holds from older bars."""
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -16,14 +17,14 @@ from aitrader.config.schema import Config
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.domain.receipts import Receipt
 from aitrader.domain.symbols import Symbol, parse_symbol
-from aitrader.errors import UsageError
+from aitrader.errors import LakeError, UsageError
 from aitrader.features.compute import compute
 from aitrader.features.feature import FeatureSpec
 from aitrader.jobs.assembly.data import Market, market, open_lake
 from aitrader.jobs.assembly.learning import feature_set, workers
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.jobs.receipt import versions, write_receipt
-from aitrader.lake.snapshot import Snapshot
+from aitrader.lake.snapshot import Snapshot, StoredFeature
 from aitrader.lake.store import Lake
 
 TIMEFRAME: Final = "1d"
@@ -102,6 +103,7 @@ class _Course:
     specs: tuple[FeatureSpec, ...]
     keys: tuple[str, ...]
     fresh: Mapping[str, _Stored]
+    anew: bool
     inputs: str
     progress: Report
 
@@ -117,7 +119,8 @@ def calculate_features(
     """Compute features on the lake's bars and store them as float32 columns under their keys.
 
     A feature that is stored from the same bars, actions and settings for all wanted symbols is left alone. Every
-    group of features is committed by itself, so that an interrupted run keeps what it finished.
+    group of features is committed by itself, so that an interrupted run keeps what it finished. Where a stored file
+    is damaged or missing, all are computed again, for all symbols, as with ``full``.
 
     Raises
     ------
@@ -176,12 +179,24 @@ def _course(
     place = {symbol: row for row, symbol in enumerate(prices.panel.symbols)}
     present = ~np.isnan(prices.panel["close"])
     fresh = {}
-    for key, stored in snapshot.features(keys, timeframe=TIMEFRAME).items():
+    known = _stored(snapshot, wanted, keys)
+    for key, stored in (known or {}).items():
         if np.array_equal(stored.sessions, prices.panel.sessions):
             both = [(row, place[symbol]) for row, symbol in enumerate(stored.symbols) if symbol in place]
             values, bars = (list(rows) for rows in zip(*both, strict=True)) if both else ([], [])
             fresh[key] = _Stored(stored.symbols, _coverage(stored.values[values], present[bars]))
-    return _Course(config, wanted, prices, specs, keys, fresh, snapshot.inputs(TIMEFRAME), progress)
+    return _Course(config, wanted, prices, specs, keys, fresh, known is None, snapshot.inputs(TIMEFRAME), progress)
+
+
+def _stored(snapshot: Snapshot, wanted: Wanted, keys: tuple[str, ...]) -> Mapping[str, StoredFeature] | None:
+    """Return what is stored of ``keys``; None where all is built anew: as asked for, or because a file is damaged."""
+    if wanted.full:
+        return None
+    try:
+        return snapshot.features(keys, timeframe=TIMEFRAME)
+    except LakeError as error:
+        logging.getLogger(__name__).warning("%s All features are computed again.", error)
+        return None
 
 
 def _symbols(course: _Course) -> tuple[Symbol, ...]:
@@ -216,7 +231,7 @@ def _store(
     panel = course.market.panel
     # A column is replaced as a whole, so what it held for other symbols is computed again rather than lost.
     held = [course.fresh[course.keys[n]].symbols for n in stale if course.keys[n] in course.fresh]
-    kept = set(symbols).union(*held)
+    kept = set(panel.symbols) if course.anew else set(symbols).union(*held)
     rows = [row for row, symbol in enumerate(panel.symbols) if symbol in kept]
     present = ~np.isnan(panel["close"][rows])
     with workers() as executor:

@@ -99,6 +99,15 @@ def check_whole(path: Path, stamp: Stamp) -> None:
         raise LakeError(f"{path} cannot be read: {error}.", fix=_REFETCH) from error
 
 
+def is_whole(path: Path, stamp: Stamp) -> bool:
+    """Say whether ``check_whole`` finds nothing wrong."""
+    try:
+        check_whole(path, stamp)
+    except LakeError:
+        return False
+    return True
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and new names in ``folder`` durable."""
     descriptor = os.open(folder, os.O_RDONLY)

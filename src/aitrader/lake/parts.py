@@ -75,12 +75,13 @@ def index(sessions: NDArray[np.datetime64], symbols: Sequence[str]) -> pl.DataFr
     )
 
 
-def is_stored(state: State, dataset: str, keys: Sequence[str], *, inputs: str, content: Content) -> bool:
-    """Say whether the newest file of every feature key holds ``content`` computed from ``inputs``."""
+def stored_in(state: State, dataset: str, keys: Sequence[str], *, inputs: str, content: Content) -> list[FileRow]:
+    """Return the newest files of the feature keys if they all hold ``content`` computed from ``inputs``, else none."""
     newest = {row.key: row for row in state.features if row.dataset == dataset}
-    contents = {file.path: file.content for file in state.files}
-    found = [newest.get(key) for key in keys]
-    return all(row is not None and row.inputs == inputs and contents[row.path] == str(content) for row in found)
+    rows = [newest[key] for key in keys if key in newest and newest[key].inputs == inputs]
+    paths = {row.path for row in rows}
+    found = [file for file in state.files if file.path in paths and file.content == str(content)]
+    return found if len(rows) == len(keys) and len(found) == len(paths) else []
 
 
 def _iso(value: object) -> str | None:

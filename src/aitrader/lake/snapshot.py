@@ -185,6 +185,11 @@ class Snapshot:
         """Return every file of this view, in order of commit."""
         return self._state.files
 
+    def replaced(self) -> frozenset[str]:
+        """Return the paths of feature files whose every column was computed anew since: nothing reads them here."""
+        latest = {(row.dataset, row.key): row.path for row in self._state.features}
+        return frozenset(row.path for row in self._state.features) - frozenset(latest.values())
+
     def _files(self, dataset: str) -> list[FileRow]:
         check_name(dataset)
         return [file for file in self._state.files if file.dataset == dataset]

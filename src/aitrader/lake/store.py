@@ -20,8 +20,8 @@ from aitrader.errors import LakeError, LockHeldError
 from aitrader.lake.catalog import NAME, Catalog, FeatureRow, FileRow, SeriesRow, State
 from aitrader.lake.content import content_of, content_of_matrix
 from aitrader.lake.epochs import adjusted_symbols, changed_series, refuse_splice, refuse_unknown
-from aitrader.lake.files import read_parquet, write_parquet
-from aitrader.lake.parts import file_name, file_row, folders, index, is_stored
+from aitrader.lake.files import is_whole, read_parquet, write_parquet
+from aitrader.lake.parts import file_name, file_row, folders, index, stored_in
 from aitrader.lake.revisions import News, news, ordered
 from aitrader.lake.schemas import FOLDERS, QUARANTINE, check_name, schema_of
 from aitrader.lake.snapshot import Snapshot
@@ -175,7 +175,8 @@ class Lake:
         content = content_of_matrix(rows, columns.items())
         with self.writer(dataset):
             state = self._catalog.state()
-            if is_stored(state, dataset, tuple(values), inputs=inputs, content=content):
+            stored = stored_in(state, dataset, tuple(values), inputs=inputs, content=content)
+            if stored and all(is_whole(self.root / file.path, file.stamp) for file in stored):
                 return self._commit(dataset, state)
             frame = rows.with_columns(pl.Series(name, column) for name, column in columns.items())
             path = f"{dataset}/{file_name(state, content)}"

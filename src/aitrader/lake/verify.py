@@ -45,9 +45,11 @@ def verify(root: Path, snapshot: Snapshot, *, deep: bool, tell: Callable[[int, i
     """Check every file of ``snapshot``; ``tell`` hears how many of how many are done, and which comes next.
 
     Shallow: the file is there, has its size and footer, and its SHA-256 where somebody touched it. Deep: also the
-    SHA-256 of every file, the page checksums, the number of rows and the hash of the rows themselves.
+    SHA-256 of every file, the page checksums, the number of rows and the hash of the rows themselves. Feature files
+    that were computed anew since are left out: they are derived, and no reader of this view opens them.
     """
-    files = snapshot.files()
+    replaced = snapshot.replaced()
+    files = [file for file in snapshot.files() if file.path not in replaced]
     problems = []
     for number, file in enumerate(files):
         tell(number, len(files), file.path)
@@ -56,7 +58,7 @@ def verify(root: Path, snapshot: Snapshot, *, deep: bool, tell: Callable[[int, i
         except LakeError as error:
             problems.append(Problem(file.path, file.dataset, file.first, file.last, str(error)))
     tell(len(files), len(files), "")
-    known = [file.path for file in files]
+    known = [file.path for file in snapshot.files()]
     size = sum(file.size for file in files)
     return Verification(
         snapshot.version, deep, len(files), size, tuple(problems), tuple(leftovers(root, known, FOLDERS))
