@@ -96,6 +96,25 @@ def test_done_is_0_with_a_table_on_stdout_and_warnings_on_stderr(run_cli, bare_r
     assert ran.err == "warning: few rows\n"
 
 
+def test_the_log_keeps_warnings_and_calls_a_failed_gate_an_error(run_cli, bare_root):
+    run_cli("fake", root=bare_root)
+    run_cli("fake", "--what", "gate", root=bare_root)
+
+    good, bad = (line for line in log_lines(bare_root) if line["event"] == "finished")
+    assert (good["level"], good["warnings"]) == ("info", ["few rows"])
+    assert (bad["level"], bad["exit_code"]) == ("error", 3)
+
+
+def test_every_log_line_begins_with_the_same_names(run_cli, bare_root):
+    run_cli("fake", root=bare_root)
+
+    lines = {line["event"]: line for line in log_lines(bare_root)}
+    assert {tuple(line)[:7] for line in lines.values()} == {
+        ("time", "level", "run_id", "book", "symbol", "logger", "event")
+    }
+    assert (lines["started"]["symbol"], lines["working"]["symbol"]) == (None, "AAPL")
+
+
 def test_json_is_one_object_with_null_for_nan(run_cli, bare_root):
     ran = run_cli("fake", "--json", root=bare_root)
 

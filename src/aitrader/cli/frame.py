@@ -117,7 +117,10 @@ class Frame:
             result=outcome.result,
             warnings=tuple(map(self._redact, outcome.warnings)),
         )
-        _log.info("finished", extra={"status": outcome.status, "exit_code": outcome.exit_code})
+        told: dict[str, Any] = {"status": outcome.status, "exit_code": outcome.exit_code}
+        if outcome.warnings:
+            told["warnings"] = list(outcome.warnings)
+        _log.log(logging.ERROR if outcome.exit_code else logging.INFO, "finished", extra=told)
         return self._print(envelope, outcome.tables)
 
     def _fail(self, error: AitraderError, kind: str) -> int:

@@ -106,7 +106,7 @@ def _formatter(run: "Run", renderer: Callable[[Any, str, Any], str]) -> logging.
     )
 
 
-_FIRST: Final = ("time", "level", "run_id", "book", "logger", "event")
+_FIRST: Final = ("time", "level", "run_id", "book", "symbol", "logger", "event")
 
 
 def _line(event: Any) -> str:
@@ -123,7 +123,8 @@ def _finite(value: Any) -> Any:
 
 
 def _plain(event: Any) -> str:
-    fields = " ".join(f"{name}={value}" for name, value in event.items() if name not in _FIRST and name != "exception")
+    left_out = {*_FIRST, "exception"} - {"symbol"}
+    fields = " ".join(f"{name}={value}" for name, value in event.items() if name not in left_out)
     tail = f"\n{event['exception']}" if event.get("exception") else ""
     return f"{event.get('level', '')}: {event.get('event', '')} {fields}".rstrip() + tail
 

@@ -32,7 +32,7 @@ def logs(
             line.command,
             line.run_id,
             line.event,
-            " ".join(f"{key}={value}" for key, value in line.fields.items() if key != "logger"),
+            " ".join(f"{key}={value}" for key, value in line.fields.items() if key != "logger" and value is not None),
         )
         for line in report.lines
     ]
