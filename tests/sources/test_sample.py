@@ -36,6 +36,14 @@ def test_the_large_caps_are_29_and_end_together(large_caps):
     assert set(bars.group_by("symbol").agg(pl.col("session").max())["session"]) == {date(2013, 8, 9)}
 
 
+def test_both_sets_name_the_files_they_are_read_from(large_caps, members):
+    inputs = large_caps.listing().inputs
+
+    assert len(inputs) == 29
+    assert {len(digest) for digest in inputs.values()} == {64}
+    assert set(members[0].listing().inputs) == {"SP500_ind.csv"}
+
+
 def test_a_large_cap_row_is_the_row_of_the_file(large_caps):
     row = large_caps.fetch(["AAPL"], date(2013, 8, 9), LAST).bars.row(0, named=True)
 

@@ -1,6 +1,5 @@
 """Your own daily bars: one CSV or Parquet file, a folder of them, or one file per symbol."""
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol, from_file_name
 from aitrader.errors import DataFetchError, InvalidSymbolError, UsageError
 from aitrader.sources.columns import PRICES
-from aitrader.sources.source import REJECTED, Context, Fetched, Listing, actions_of, to_actions, to_bars
+from aitrader.sources.source import REJECTED, Context, Fetched, Listing, actions_of, file_hashes, to_actions, to_bars
 from aitrader.sources.tables import SUFFIXES, Reading, Table, read_table
 
 _PLACE: Final = "{symbol}"
@@ -84,8 +83,7 @@ class FilesBars:
             return Listing(tuple(sorted(named)), notices=(notice,) if refused else ())
         table = self._table()
         symbols = tuple(Symbol(text) for text in table.rows["symbol"].unique().sort())
-        inputs = {path.name: _sha256(path) for path in self._paths()}
-        return Listing(symbols, self._rejected(table), table.notices, inputs)
+        return Listing(symbols, self._rejected(table), table.notices, file_hashes(self._paths()))
 
     def fetch(self, symbols: Sequence[Symbol], start: date, end: date) -> Fetched:
         """Return bars of ``symbols``, and their dividends and splits where the files have them."""
@@ -208,11 +206,6 @@ def _symbols_in(paths: Sequence[Path], pattern: str) -> tuple[dict[Symbol, Path]
         except InvalidSymbolError:
             refused.append(path.name)
     return named, tuple(refused)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _scaled(rows: pl.DataFrame) -> pl.DataFrame:

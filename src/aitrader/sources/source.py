@@ -1,8 +1,9 @@
 """What every source of bars offers: a list of its symbols where it has one, and bars of some of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from hashlib import file_digest
 from pathlib import Path
 from typing import ClassVar, Final, Protocol
 
@@ -119,6 +120,15 @@ class BarSource(Protocol):
             Nothing could be had: the source refused, failed or timed out after its retries.
         """
         ...
+
+
+def file_hashes(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the SHA-256 of each file by its name, as ``Listing.inputs`` has it."""
+    hashes = {}
+    for path in paths:
+        with path.open("rb") as file:
+            hashes[path.name] = file_digest(file, "sha256").hexdigest()
+    return hashes
 
 
 def to_bars(rows: pl.DataFrame, *, source: str, calendar: Calendar, lag: timedelta) -> pl.DataFrame:
