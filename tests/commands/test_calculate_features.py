@@ -94,6 +94,7 @@ def test_a_second_run_computes_nothing_and_writes_nothing(run_cli, root):
     ran = run_cli("calculate-features", "--json", root=root)
 
     assert set(_done(ran).values()) == {"fresh"}
+    assert ran.envelope["status"] == "skipped"
     assert sorted((root / "data_lake").rglob("*.parquet")) == before
 
 

@@ -44,4 +44,5 @@ def calculate_features(
         f"to {report.last}; lake version {report.lake_version}"
     )
     shown = table("Features", ("feature", "family", "lookback, bars", "coverage", ""), rows, caption=caption)
-    return Outcome(result=report, tables=[shown], warnings=report.warnings)
+    idle = all(feature.done == "fresh" for feature in report.features)
+    return Outcome(result=report, tables=[shown], warnings=report.warnings, status="skipped" if idle else "done")
