@@ -33,6 +33,7 @@ from pydantic.fields import FieldInfo
 from aitrader.config.section import Located
 from aitrader.domain.orders import Entry
 from aitrader.domain.symbols import Symbol, parse_symbol
+from aitrader.errors import InvalidSymbolError
 
 _ISO_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -87,7 +88,7 @@ def _share(value: object) -> object:
 def _symbol(value: str) -> Symbol:
     try:
         return parse_symbol(value)
-    except Exception as error:
+    except InvalidSymbolError as error:
         raise ValueError(str(error)) from error
 
 
