@@ -213,6 +213,13 @@ def test_the_replay_clock_hides_what_was_not_known_yet(root, run_cli):
     assert (root / then["events"]).read_bytes() == (root / whole["events"]).read_bytes()
 
 
+def test_as_of_hides_what_was_not_recorded_yet(trained, run_cli):
+    ran = run_cli("backtest", "--as-of", "2000-01-03T00:00+00:00", "--json", root=trained)
+
+    assert ran.code == 3
+    assert "holds no bars" in ran.envelope["error"]["message"]
+
+
 def test_a_full_disk_is_an_error_in_two_lines_and_leaves_no_report(root, run_cli, monkeypatch):
     strategy(root, ALL)
 

@@ -98,6 +98,16 @@ def test_a_second_run_computes_nothing_and_writes_nothing(run_cli, root):
     assert sorted((root / "data_lake").rglob("*.parquet")) == before
 
 
+def test_the_replay_clock_hides_later_bars(run_cli, root):
+    whole = run_cli("calculate-features", "--json", root=root).envelope["result"]
+    seen = run_cli("calculate-features", "--now", f"{whole['last']}T12:00-05:00", "--json", root=root).envelope[
+        "result"
+    ]
+
+    assert seen["last"] < whole["last"]
+    assert {feature["done"] for feature in seen["features"]} == {"computed"}
+
+
 def test_only_what_is_missing_is_computed(run_cli, root):
     run_cli("calculate-features", "--feature-set", "momentum", root=root)
 

@@ -110,6 +110,15 @@ def test_later_bars_do_not_change_a_model_of_an_earlier_end(open_gate, made_bars
     assert [model["done"] for model in again.envelope["result"]["models"]] == ["already trained"]
 
 
+def test_the_replay_clock_and_as_of_hide_later_bars(open_gate, run_cli):
+    ran = run_cli("train", "--model", "line", "--now", "2013-07-26T18:00-04:00", "--json", root=open_gate)
+    before = run_cli("train", "--as-of", "2000-01-03T00:00+00:00", "--json", root=open_gate)
+
+    assert (ran.code, ran.envelope["result"]["label_end"]) == (0, "2013-07-26")
+    assert before.code == 3
+    assert "holds no bars" in before.envelope["error"]["message"]
+
+
 def test_other_settings_are_another_trial_and_another_version(open_gate, run_cli):
     first = run_cli("train", "--model", "line", "--json", root=open_gate).envelope["result"]
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from aitrader.cli.options import EndDate, Outcome, Run, StartDate, command
+from aitrader.cli.options import AsOf, EndDate, Outcome, Run, StartDate, command
 from aitrader.cli.render import colored, table
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def backtest(
     start: StartDate = None,
     end: EndDate = None,
     allow_rejected: AllowRejected = False,
+    as_of: AsOf = None,
 ) -> Outcome:
     """Replay the past, and doubt the result.
 
@@ -45,7 +46,7 @@ def backtest(
     from aitrader.jobs.assembly.past import Asked
     from aitrader.jobs.backtest import backtest as job
 
-    asked = Asked(strategy, start, end, allow_rejected, run.now, run.run_id, run.loaded.origins)
+    asked = Asked(strategy, start, end, allow_rejected, run.now, run.run_id, run.loaded.origins, as_of)
     report = job(run.config, run.root, asked, clock=run.clock, progress=run.progress)
     return Outcome(report, list(_shown(report)), report.warnings)
 

@@ -27,7 +27,7 @@ def calculate_features(
     from aitrader.jobs.calculate_features import Wanted
     from aitrader.jobs.calculate_features import calculate_features as job
 
-    wanted = Wanted(listed(feature_set) or (), listed(symbols), full, dry_run, run.run_id, run.loaded.origins)
+    wanted = Wanted(listed(feature_set) or (), listed(symbols), full, dry_run, run.run_id, run.loaded.origins, run.now)
     report = job(run.config, run.root, wanted, clock=run.clock, progress=run.progress)
     rows = [
         (

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from aitrader.cli.options import Outcome, Run, command
+from aitrader.cli.options import AsOf, Outcome, Run, command
 from aitrader.cli.render import colored, table
-from aitrader.cli.scan import AllowRejected, AsOf, Scanner, Strategy
+from aitrader.cli.scan import AllowRejected, Scanner, Strategy
 
 if TYPE_CHECKING:
     from aitrader.jobs.explain import Explanation

@@ -1,12 +1,11 @@
 """`aitrader lake`: list, verify and export what the lake holds."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from aitrader.cli.options import EndDate, Outcome, Run, StartDate, Symbols, command, instant, listed
+from aitrader.cli.options import AsOf, EndDate, Outcome, Run, StartDate, Symbols, command, listed
 from aitrader.cli.render import colored, table
 
 COMMANDS: Final = {
@@ -14,11 +13,6 @@ COMMANDS: Final = {
     "verify": ("aitrader.cli.lake:verify", "Check that every file of the lake is there and unharmed."),
     "export": ("aitrader.cli.lake:export", "Write a dataset to a .parquet or .csv file."),
 }
-
-AsOf = Annotated[
-    datetime | None,
-    typer.Option("--as-of", parser=instant, metavar="TIME", help="The lake as it was recorded at TIME (with offset)."),
-]
 
 
 @command

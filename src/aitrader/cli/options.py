@@ -36,7 +36,7 @@ from aitrader.cli.frame import Frame
 from aitrader.cli.run import Common, Outcome, Run
 
 __all__ = [
-    "DryRun", "EndDate", "Outcome", "Run", "StartDate", "Symbols",
+    "AsOf", "DryRun", "EndDate", "Outcome", "Run", "StartDate", "Symbols",
     "command", "common_of", "common_parameters", "day", "instant", "listed",
 ]  # fmt: skip
 
@@ -65,6 +65,10 @@ StartDate = Annotated[
     date | None, typer.Option("--start", parser=day, metavar="DATE", help="First session, YYYY-MM-DD.")
 ]
 EndDate = Annotated[date | None, typer.Option("--end", parser=day, metavar="DATE", help="Last session, YYYY-MM-DD.")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", parser=instant, metavar="TIME", help="The lake as it was recorded at TIME (with offset)."),
+]
 Symbols = Annotated[
     list[str] | None, typer.Option("--symbols", help="Only these symbols: --symbols AAPL,MSFT, repeatable.")
 ]

@@ -1,11 +1,10 @@
 """`aitrader scan`: candidates with their reasons."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aitrader.cli.options import Outcome, Run, command, instant
+from aitrader.cli.options import AsOf, Outcome, Run, command
 from aitrader.cli.render import colored, table
 
 if TYPE_CHECKING:
@@ -21,10 +20,6 @@ Strategy = Annotated[
 ]
 AllowRejected = Annotated[
     bool, typer.Option("--allow-rejected", help="Use the newest model even if it did not pass its gate.")
-]
-AsOf = Annotated[
-    datetime | None,
-    typer.Option("--as-of", parser=instant, metavar="TIME", help="The lake as it was recorded at TIME (with offset)."),
 ]
 
 

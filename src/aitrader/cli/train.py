@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aitrader.cli.options import DryRun, EndDate, Outcome, Run, command, listed
+from aitrader.cli.options import AsOf, DryRun, EndDate, Outcome, Run, command, listed
 from aitrader.cli.render import colored, table
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def train(
     models: Models = None,
     end: EndDate = None,
     force: Force = False,
+    as_of: AsOf = None,
     dry_run: DryRun = False,
 ) -> Outcome:
     """Train the models walk-forward and keep those that pass.
@@ -34,7 +35,7 @@ def train(
     from aitrader.jobs.train import Wanted
     from aitrader.jobs.train import train as job
 
-    wanted = Wanted(listed(models), end, force, dry_run, run.run_id, run.loaded.origins)
+    wanted = Wanted(listed(models), end, force, dry_run, run.run_id, run.loaded.origins, run.now, as_of)
     report = job(run.config, run.root, wanted, clock=run.clock, progress=run.progress)
     failed = not dry_run and not report.passed
     return Outcome(

@@ -142,7 +142,7 @@ def backtest(
     progress(Progress("backtest", 0, 1, "prices and predictions"))
     with open_lake(root, clock) as lake:
         now = wanted.now or started
-        played = past(config, lake.snapshot(now=now), ModelStore(lake.root), wanted, now)
+        played = past(config, lake.snapshot(wanted.as_of, now), ModelStore(lake.root), wanted, now)
 
     def watch(done: int, total: int) -> None:
         progress(Progress("backtest", done, total, "sessions"))
@@ -315,6 +315,7 @@ def _receipt(course: _Course, outputs: dict[str, str], finished: datetime) -> Re
             "end": asked.end,
             "allow_rejected": asked.allow_rejected,
             "now": asked.now,
+            "as_of": asked.as_of,
         },
         started_at=course.started,
         finished_at=finished,

@@ -39,7 +39,7 @@ class Wanted:
     """What is asked for: ``sets`` (none: those of ``features.compute``) and ``symbols`` (None: all).
 
     ``full`` computes again what is fresh. ``run_id`` and ``origins`` (where each setting was written) go into the
-    receipt.
+    receipt. ``now`` is the replay clock, which hides later bars.
     """
 
     sets: Sequence[str] = ()
@@ -48,6 +48,7 @@ class Wanted:
     dry_run: bool = False
     run_id: str | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    now: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def calculate_features(
     specs = feature_set(config, *(wanted.sets or config.features.compute))
     with open_lake(root, clock) as lake:
         with nullcontext() if wanted.dry_run else lake.writer(f"features/{TIMEFRAME}"):
-            snapshot = lake.snapshot()
+            snapshot = lake.snapshot(now=wanted.now)
             course = _course(config, snapshot, wanted, specs, progress)
             symbols = _symbols(course)
             stale = _stale(course, symbols)
@@ -297,7 +298,7 @@ def _receipt(course: _Course, lake: Lake, outputs: Mapping[str, float], times: t
     receipt = Receipt(
         run_id=wanted.run_id or f"calculate-features-{times[0]:%Y%m%dT%H%M%SZ}",
         command="calculate-features",
-        arguments={"sets": list(wanted.sets), "symbols": wanted.symbols, "full": wanted.full},
+        arguments={"sets": list(wanted.sets), "symbols": wanted.symbols, "full": wanted.full, "now": wanted.now},
         started_at=times[0],
         finished_at=times[1],
         lake_version=course.market.lake_version,

@@ -94,7 +94,7 @@ class Wanted:
     """What ``train`` is asked for: ``models`` (None: all), and ``end``, the last price that a label may use.
 
     ``force`` fits again what was trained on equal input before. ``run_id`` and ``origins`` (where each setting was
-    written) go into the receipt.
+    written) go into the receipt. ``now`` is the replay clock, ``as_of`` hides later records.
     """
 
     models: Sequence[str] | None = None
@@ -103,6 +103,8 @@ class Wanted:
     dry_run: bool = False
     run_id: str | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
+    now: datetime | None = None
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +150,7 @@ def train(
     for name in names:
         model_settings(config, name)
     with open_lake(root, clock) as lake, _locks(lake, () if wanted.dry_run else names):
-        snapshot = lake.snapshot()
-        prices = market(config, snapshot, end=wanted.end)
+        prices = market(config, lake.snapshot(wanted.as_of, wanted.now), end=wanted.end)
         labels = make_labels(
             prices.panel,
             config.execution.entry,
@@ -376,7 +377,13 @@ def _receipt(course: _Course, report: TrainReport, started: datetime) -> Path:
     receipt = Receipt(
         run_id=wanted.run_id or f"train-{started:%Y%m%dT%H%M%SZ}",
         command="train",
-        arguments={"models": [model.name for model in report.models], "end": wanted.end, "force": course.wanted.force},
+        arguments={
+            "models": [model.name for model in report.models],
+            "end": wanted.end,
+            "force": wanted.force,
+            "now": wanted.now,
+            "as_of": wanted.as_of,
+        },
         started_at=started,
         finished_at=course.clock(),
         lake_version=course.market.lake_version,

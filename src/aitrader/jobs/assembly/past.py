@@ -40,8 +40,8 @@ _NOT_YET_IN_PRICES: Final = {
 class Asked:
     """What ``backtest`` is asked for. ``strategy`` is a name of the configuration (None: all of the book together).
 
-    ``start`` and ``end`` are the first and the last session (None: as configured), ``now`` is the replay clock.
-    ``run_id`` and ``origins`` (where each setting was written) go into the receipt.
+    ``start`` and ``end`` are the first and the last session (None: as configured), ``now`` is the replay clock,
+    ``as_of`` hides later records. ``run_id`` and ``origins`` (where each setting was written) go into the receipt.
     """
 
     strategy: str | None = None
@@ -51,6 +51,7 @@ class Asked:
     now: datetime | None = None
     run_id: str | None = None
     origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
