@@ -1,7 +1,5 @@
 """What the documents show is what the commands print."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,20 +7,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def _documents():
-    spec = importlib.util.spec_from_file_location("documents", Path(__file__).with_name("documents.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["documents"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-documents = _documents()
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["README.md"])
-def test_a_document_shows_what_its_commands_print(name, tmp_path):
+def test_a_document_shows_what_its_commands_print(documents, name, tmp_path):
     documents.prepare(tmp_path)
     text = (ROOT / name).read_text()
 
@@ -34,7 +21,7 @@ def test_a_document_shows_what_its_commands_print(name, tmp_path):
         assert documents.normalised(printed) == documents.normalised(command.output), command.command
 
 
-def test_every_relative_link_of_the_documents_leads_to_a_file():
+def test_every_relative_link_of_the_documents_leads_to_a_file(documents):
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
 
     broken = [

@@ -1,6 +1,5 @@
 """The demo runs as it is written, and docs/first-run.md shows what it prints."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -11,17 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def _documents():
-    spec = importlib.util.spec_from_file_location("documents", ROOT / "tests" / "docs" / "documents.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["documents"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.timeout(400)
-def test_the_demo_tells_the_story_that_the_first_run_shows(tmp_path):
-    documents = _documents()
+def test_the_demo_tells_the_story_that_the_first_run_shows(documents, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), "COLUMNS": "100", "NO_COLOR": "1", "TZ": "UTC"}
