@@ -168,15 +168,19 @@ def _resolved(model: type[BaseModel], values: Any, loc: Path) -> tuple[Path, Any
     for position, part in enumerate(loc):
         owner = _model_at(model, tuple(path))
         field = owner.model_fields.get(str(part), field) if owner else field
-        inside = isinstance(current, Mapping) and part in current
-        listed = isinstance(current, list | tuple) and isinstance(part, int) and part < len(current)
-        if not inside and not listed:
+        if not _holds(current, part):
             if position == len(loc) - 1 and owner and part in owner.model_fields:
                 path.append(part)
             break
         path.append(part)
         current = current[part]
     return tuple(path), field
+
+
+def _holds(values: Any, part: str | int) -> bool:
+    if isinstance(values, Mapping):
+        return part in values
+    return isinstance(values, list | tuple) and isinstance(part, int) and part < len(values)
 
 
 def _wrong_value(name: str, problem: dict[str, Any]) -> str:
