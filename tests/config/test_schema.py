@@ -145,3 +145,9 @@ def test_a_limit_read_from_a_file_names_its_line_and_range(root):
 
     assert str(caught.value).startswith("config/risk.yaml:2: risk.max_position is 'nan'")
     assert "at most 1" in caught.value.fix
+
+
+def test_a_share_has_its_bounds_in_the_json_schema():
+    described = Config.model_json_schema()["$defs"]["Risk"]["properties"]["max_position"]
+
+    assert (described["minimum"], described["maximum"]) == (0, 1)

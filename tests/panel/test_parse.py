@@ -186,6 +186,16 @@ def test_an_expression_is_read_back_from_its_text(expr: Expr):
         assert parse(expr.key) == expr
 
 
+def test_an_unknown_name_is_answered_with_all_that_are_known_columns_first():
+    features = {f"feature_{number:02d}": lambda: CLOSE for number in range(60)}
+
+    with pytest.raises(ConfigError) as caught:
+        parse("qqq", ["close", "volume"], features=features)
+
+    listed = caught.value.fix.partition("Known: ")[2].rstrip(".").split(", ")
+    assert listed == ["close", "volume", *features]
+
+
 @settings(max_examples=300, deadline=None)
 @given(text=st.text(alphabet=st.sampled_from("close.shift(1)-/*[]{}:=\"'_ \n\\\té0"), max_size=40))
 def test_any_text_is_an_expression_or_a_refusal(text):

@@ -103,7 +103,7 @@ def is_share(field: FieldInfo) -> bool:
     return any(isinstance(item, BeforeValidator) and item.func is _share for item in field.metadata)
 
 
-Share = Annotated[FiniteFloat, BeforeValidator(_share), Field(ge=0, le=1)]
+Share = Annotated[FiniteFloat, Field(ge=0, le=1), BeforeValidator(_share)]
 """A fraction from 0 to 1, written ``10%`` or ``0.10``."""
 
 Ticker = Annotated[str, AfterValidator(_symbol)]
@@ -170,7 +170,10 @@ class Features(Section):
     sets: dict[str, tuple[FeatureItem, ...]] = Field(default_factory=dict)
     """Your own feature sets: lists of names, of `name: {setting: value}`, of custom features and of other sets."""
     custom: dict[str, str] = Field(default_factory=dict)
-    """Your own features: `my_gap: "open / close.shift(1) - 1"`. The language has no word for the future."""
+    """Your own features: `my_gap: "open / close.shift(1) - 1"`. The language has no word for the future. It knows the
+    columns open high low close volume, every built-in feature, as `rsi(bars=5)`, numbers, + - * / **, comparisons
+    (1 or 0), where(a, b, c), and operators such as shift(n), mean(n), std(n), max(n), ema(n), corr(other, n),
+    rank_across(); an unknown name is answered with all that are known."""
     compute: tuple[str, ...] = ("core",)
     """The sets that `calculate-features` stores."""
     min_names: PositiveInt = 10
@@ -234,7 +237,7 @@ class StrategySettings(Section):
     """One strategy inside the book: a kind and its own settings."""
 
     kind: str
-    """model_driven."""
+    """model_driven or equal_weight."""
     rebalance: Weekday | PositiveInt = "wednesday"
     """A weekday (no session: the next one), or every N sessions counted from a fixed date."""
     params: Opaque = Field(default_factory=dict)

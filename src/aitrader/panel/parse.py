@@ -209,7 +209,9 @@ class _Reader:
 
     def unknown(self, node: ast.AST, what: str, name: str, known: Collection[str]) -> ConfigError:
         near = difflib.get_close_matches(name, sorted(known), n=1)
-        fix = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known)[:40])}."
+        columns = sorted(self.columns.intersection(known))
+        listed = [*columns, *sorted(set(known).difference(columns))]
+        fix = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(listed)}."
         return self.wrong(node, f"there is no {what} {name!r}", fix)
 
     def _misfit(
