@@ -105,6 +105,12 @@ def sizes(bench: Bench) -> Finding:
             f"positions larger than the {most:.1%} that the limits allow: {'; '.join(refused)}",
             fix="Hold more names (params.top), invest less (portfolio.invested), or raise the limits under `risk`.",
         )
+    uneven = [name for name in tops if config.strategies[name].params.get("weighting") == "score"]
+    if uneven:
+        return warned(
+            f"weights by score may pass the {most:.1%} that the limits allow: {', '.join(uneven)}",
+            fix="An order above a limit is refused whole: a backtest counts the orders refused.",
+        )
     return passed(f"{len(tops)} strategies want positions that the limits allow")
 
 
