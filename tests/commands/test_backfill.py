@@ -155,6 +155,18 @@ def test_dirty_rows_are_quarantined_counted_and_listed(run_cli, bare_root, tmp_p
     assert any("'../../x'" in warning for warning in result["warnings"])
 
 
+@pytest.mark.parametrize(("venue", "warned"), [("XNYS", True), ("24/7", False)])
+def test_pairs_on_the_calendar_of_a_stock_exchange_are_a_warning(run_cli, bare_root, tmp_path, venue, warned):
+    path = tmp_path / "pairs.csv"
+    path.write_text(HEADER + "BTC/USD,2020-01-03,1,2,1,2,5\nBTC/USD,2020-01-04,1,2,1,2,5\n")
+
+    ran = run_cli(
+        *("backfill", "--source", "files", "--path", path, "--set", f"data.calendar={venue}", "--json"), root=bare_root
+    )
+
+    assert any("data.calendar" in warning for warning in ran.envelope["result"]["warnings"]) == warned
+
+
 def test_a_full_disk_is_exit_code_3_and_leaves_the_lake_as_it_was(run_cli, bare_root, prices, monkeypatch):
     run_cli("backfill", "--source", "files", "--path", prices, "--symbols", "ON", root=bare_root)
     before = bars(bare_root)

@@ -110,6 +110,16 @@ def test_a_wrong_section_fails_its_check(run_cli, bare_root, section, text, chec
     assert statuses(ran)[check] == "fail"
 
 
+def test_weights_by_score_are_not_called_fit_for_the_limits(run_cli, bare_root):
+    text = "mine: {kind: model_driven, params: {model: lgbm, top: 15, weighting: score}}\n"
+    (bare_root / "config" / "strategies.yaml").write_text(text)
+
+    ran = run_cli("validate", "--level", "config", "--json", root=bare_root)
+
+    assert statuses(ran)["sizes"] == "warn"
+    assert "mine" in results(ran)["sizes"]["reason"]
+
+
 @pytest.mark.parametrize("profile", ["demo", "ci", "paper", "live"])
 def test_every_profile_that_init_writes_is_right_as_it_stands(run_cli, tmp_path, profile):
     run_cli("init", tmp_path / "fresh")
@@ -189,6 +199,13 @@ def test_quarantined_rows_are_counted_by_reason(run_cli, filled, made_bars):
     assert ran.code == 3
     assert results(ran)["quality"]["reason"] == "3 rows quarantined, 3 with open or close outside [low, high]"
     assert "3 rows: close is outside [low, high]" in results(ran)["quality"]["details"]
+
+
+def test_bars_of_another_calendar_are_not_blamed_on_other_hands_alone(run_cli, filled):
+    ran = run_cli("validate", "--only", "quality", "--set", "data.calendar=24/7", "--json", root=filled)
+
+    assert statuses(ran)["quality"] == "fail"
+    assert "another data.calendar than 24/7" in results(ran)["quality"]["fix"]
 
 
 def test_a_damaged_file_fails(run_cli, filled):

@@ -330,6 +330,8 @@ def _warnings(
 ) -> tuple[str, ...]:
     found = [*course.asked.notices, *dict.fromkeys(tally.notices)]
     found += [f"Rows quarantined because {reason}: {count}." for reason, count in tally.reasons.most_common()]
+    if course.calendar.name == "XNYS" and any("/" in symbol for symbol in course.symbols):
+        found.append("Pairs such as BTC/USD trade every day: give them a root of their own, with data.calendar 24/7.")
     if tally.failed:
         found.append(f"{len(tally.failed)} symbols were not fetched: {by_reason(tally.failed)}.")
     late = [symbol for symbol in covered.absent if symbol not in tally.failed]

@@ -50,7 +50,8 @@ def quality(bench: Bench) -> Finding:
         return failed(
             f"{again.quarantined.height} stored bars would not be admitted today",
             _counted(again.counts),
-            "The lake was changed by other hands: run `aitrader lake verify --deep`.",
+            f"Were they fetched under another data.calendar than {bench.calendar.name}? Then set that one, or backfill "
+            "into a new root. Else the lake was changed by other hands: run `aitrader lake verify --deep`.",
         )
     counts, rows = bench.quality.reasons, bench.quarantined
     if not rows.height:
