@@ -72,6 +72,13 @@ def test_an_unknown_model_is_exit_3(trained, run_cli):
     assert "line" in ran.err
 
 
+def test_an_unknown_version_is_told_where_versions_stand(trained, run_cli):
+    ran = run_cli("models", "show", "line", "2017", root=trained)
+
+    assert ran.code == 3
+    assert "aitrader models ls" in ran.err
+
+
 def test_whole_models_verify_and_damaged_ones_do_not(trained, folder, run_cli):
     assert run_cli("models", "verify", root=trained).code == 0
     path = folder / "model.json"

@@ -281,6 +281,24 @@ def test_explain_names_the_filter_that_stopped_a_symbol(run_cli, trained):
     assert "close.mean(10)" in found["steps"][2]["reason"]
 
 
+@pytest.mark.parametrize(
+    ("symbol", "chosen", "said"),
+    [("NFLX", "null", "NFLX has no bars"), ("S11", str([f"S{n:02d}" for n in range(11)]), "S11 is not in `universe")],
+)
+def test_explain_says_which_of_two_reasons_keeps_a_symbol_out(run_cli, trained, symbol, chosen, said):
+    ran = run_cli("explain", symbol, "--scanner", "risers", "--set", f"universe.symbols={chosen}", *NOW, root=trained)
+
+    assert ran.code == 3
+    assert said in ran.err
+
+
+def test_a_replay_from_before_the_first_bar_names_its_time_among_the_ways_out(run_cli, trained):
+    ran = run_cli("scan", "--scanner", "risers", "--now", "2000-01-03T18:00-05:00", root=trained)
+
+    assert ran.code == 3
+    assert "--now" in ran.err.partition("fix:")[2]
+
+
 def test_explain_shows_a_table(run_cli, trained):
     ran = run_cli("explain", "S03", "--allow-rejected", *NOW, root=trained)
 

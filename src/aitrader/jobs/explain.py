@@ -119,11 +119,14 @@ def explain(
     sight = look(config, root, asked or Asked(), clock=clock, progress=progress)
     snapshot = sight.view.snapshot
     if wanted not in snapshot.symbols:
+        outside = config.universe.symbols is not None and wanted not in config.universe.symbols
         raise InsufficientDataError(
-            f"{wanted} has no bars up to {sight.session} in the lake, or is not in the universe.",
+            f"{wanted} is not in `universe.symbols`."
+            if outside
+            else f"{wanted} has no bars up to {sight.session} in the lake.",
             needed=1,
             got=0,
-            fix=f"Run `aitrader backfill --symbols {wanted}`, or add it to `universe.symbols`.",
+            fix=f"Add {wanted} to `universe.symbols`." if outside else f"Run `aitrader backfill --symbols {wanted}`.",
         )
     found = find(sight.scanner, sight.view)
     candidate = rank_of(sight.scanner, sight.view, wanted)

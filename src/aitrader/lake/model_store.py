@@ -138,7 +138,10 @@ class ModelStore:
             if record.version == version:
                 return record
         known = ", ".join(record.version for record in self.versions(name)) or "none"
-        raise ModelStoreError(f"Model {name!r} has no version {version!r:.40}; stored: {known}.")
+        raise ModelStoreError(
+            f"Model {name!r} has no version {version!r:.40}; stored: {known}.",
+            fix="Give a version in full, as `aitrader models ls` prints it.",
+        )
 
     def load(self, name: str, version: str) -> StoredModel:
         """Return a version's bytes after comparing them with the manifest's SHA-256.

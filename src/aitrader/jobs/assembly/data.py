@@ -101,7 +101,7 @@ def market(config: Config, snapshot: Snapshot, *, end: date | None = None) -> Ma
             "The lake holds no bars for the configured source and dates.",
             needed=1,
             got=0,
-            fix="Run `aitrader backfill`, or widen `data.start` and `data.end`.",
+            fix="Run `aitrader backfill`, widen `data.start` and `data.end`, or name a later --now or --as-of.",
         )
     symbols = select(tuple(Symbol(s) for s in bars["symbol"].unique()), config.universe)
     bars = bars.filter(pl.col("symbol").is_in(symbols))
