@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from rich.console import Console
 
 from aitrader.cli import app, render, signals
 
@@ -405,3 +406,11 @@ def test_a_command_s_line_in_the_table_begins_its_own_text(run_cli, name, text, 
     assert ran.code == 0
     for option in ("--config", "--profile", "--set", "--root", "--book", "--json", "--verbose", "--debug", "--now"):
         assert option in ran.out
+
+
+def test_the_title_of_a_narrow_table_stays_on_one_line(capsys):
+    title = "From an empty book of 100,000 USD"
+
+    Console(width=80).print(render.table(title, ("", ""), [("order", "none")]))
+
+    assert capsys.readouterr().out.splitlines()[0].rstrip() == title

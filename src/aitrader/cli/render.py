@@ -28,7 +28,12 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
 
     filled = [tuple(row) for row in rows]
     made = Table(
-        title=title or None, caption=caption or None, box=SIMPLE_HEAD, title_justify="left", collapse_padding=True
+        title=title or None,
+        caption=caption or None,
+        box=SIMPLE_HEAD,
+        title_justify="left",
+        collapse_padding=True,
+        min_width=len(title) or None,
     )
     for position, name in enumerate(columns):
         numbers = any(isinstance(row[position], int | float) and not isinstance(row[position], bool) for row in filled)
