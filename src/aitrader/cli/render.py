@@ -36,11 +36,15 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
         min_width=len(title) or None,
     )
     for position, name in enumerate(columns):
-        numbers = any(isinstance(row[position], int | float) and not isinstance(row[position], bool) for row in filled)
+        numbers = any(_is_number(row[position]) for row in filled)
         made.add_column(name, justify="right" if numbers else "left", overflow="fold")
     for row in filled:
         made.add_row(*(_cell(value) for value in row))
     return made
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def colored(text: str, style: str) -> "Text":

@@ -1,7 +1,7 @@
 """Fetches bars and corporate actions into the lake: what is missing, batch by batch, each kept once it is there."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -30,6 +30,7 @@ from aitrader.jobs.assembly.fetching import (
     open_source,
     plan,
     refuse_empty,
+    some,
     span,
     spliced_symbols,
     stored_bars,
@@ -311,7 +312,7 @@ def _report(course: _Course, lake: Lake, tally: _Tally, covered: Coverage, befor
         source=name,
         symbols=len(course.symbols),
         lake_version=snapshot.version,
-        warnings=_warnings(course, tally, covered, infos, snapshot.sources()),
+        warnings=(*_warnings(course, tally, covered, infos), *_hints(course, snapshot.sources())),
         rows=tally.rows,
         actions=tally.actions,
         quarantined=tally.quarantined,
@@ -325,24 +326,22 @@ def _report(course: _Course, lake: Lake, tally: _Tally, covered: Coverage, befor
     )
 
 
-def _warnings(
-    course: _Course, tally: _Tally, covered: Coverage, infos: Sequence[SeriesInfo], sources: Sequence[str]
-) -> tuple[str, ...]:
+def _warnings(course: _Course, tally: _Tally, covered: Coverage, infos: Sequence[SeriesInfo]) -> list[str]:
     found = [*course.asked.notices, *dict.fromkeys(tally.notices)]
     found += [f"Rows quarantined because {reason}: {count}." for reason, count in tally.reasons.most_common()]
-    if course.calendar.name == "XNYS" and any("/" in symbol for symbol in course.symbols):
-        found.append("Pairs such as BTC/USD trade every day: give them a root of their own, with data.calendar 24/7.")
     if tally.failed:
         found.append(f"{len(tally.failed)} symbols were not fetched: {by_reason(tally.failed)}.")
-    late = [symbol for symbol in covered.absent if symbol not in tally.failed]
-    if late:
-        found.append(
-            f"No bar on the last session, {covered.session}: {', '.join(late[:10])}{' ...' * (len(late) > 10)}."
-        )
+    if late := [symbol for symbol in covered.absent if symbol not in tally.failed]:
+        found.append(f"No bar on the last session, {covered.session}: {some(late, 10)}.")
     found += [text for trait, text in _CAUTIONS.items() if any(getattr(info, trait) for info in infos)]
+    return found
+
+
+def _hints(course: _Course, sources: Sequence[str]) -> Iterator[str]:
+    if course.calendar.name == "XNYS" and any("/" in symbol for symbol in course.symbols):
+        yield "Pairs such as BTC/USD trade every day: give them a root of their own, with data.calendar 24/7."
     if len(sources) > 1 and course.config.data.source is None:
-        found.append(f"The lake holds bars of {', '.join(sources)}: set data.source to say which one is read.")
-    return tuple(found)
+        yield f"The lake holds bars of {', '.join(sources)}: set data.source to say which one is read."
 
 
 def _receipt(course: _Course, lake: Lake, report: BackfillReport, started: datetime, clock: Clock) -> Path:

@@ -119,15 +119,7 @@ def explain(
     sight = look(config, root, asked or Asked(), clock=clock, progress=progress)
     snapshot = sight.view.snapshot
     if wanted not in snapshot.symbols:
-        outside = config.universe.symbols is not None and wanted not in config.universe.symbols
-        raise InsufficientDataError(
-            f"{wanted} is not in `universe.symbols`."
-            if outside
-            else f"{wanted} has no bars up to {sight.session} in the lake.",
-            needed=1,
-            got=0,
-            fix=f"Add {wanted} to `universe.symbols`." if outside else f"Run `aitrader backfill --symbols {wanted}`.",
-        )
+        raise _absent(config, wanted, sight.session)
     found = find(sight.scanner, sight.view)
     candidate = rank_of(sight.scanner, sight.view, wanted)
     position = snapshot.symbols.index(wanted)
@@ -149,6 +141,15 @@ def explain(
         plan=_plan(sight, wanted),
         warnings=sight.warnings,
     )
+
+
+def _absent(config: Config, symbol: Symbol, session: date) -> InsufficientDataError:
+    if config.universe.symbols is not None and symbol not in config.universe.symbols:
+        message, fix = f"{symbol} is not in `universe.symbols`.", f"Add {symbol} to `universe.symbols`."
+    else:
+        message = f"{symbol} has no bars up to {session} in the lake."
+        fix = f"Run `aitrader backfill --symbols {symbol}`."
+    return InsufficientDataError(message, needed=1, got=0, fix=fix)
 
 
 def _bars(market: Market, position: int) -> tuple[Bar, ...]:

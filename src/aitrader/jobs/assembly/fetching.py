@@ -277,10 +277,11 @@ def by_reason(failed: Mapping[Symbol, str], shown: int = 3) -> str:
     groups: dict[str, list[Symbol]] = {}
     for symbol, reason in sorted(failed.items()):
         groups.setdefault(reason.rstrip("."), []).append(symbol)
-    texts = [f"{_some(symbols)} ({reason})" for reason, symbols in groups.items()]
+    texts = [f"{some(symbols)} ({reason})" for reason, symbols in groups.items()]
     return "; ".join(texts[:shown]) + (f"; and {len(texts) - shown} more reasons" if len(texts) > shown else "")
 
 
-def _some(symbols: Sequence[Symbol], shown: int = 5) -> str:
+def some(symbols: Sequence[Symbol], shown: int = 5) -> str:
+    """Return the first ``shown`` symbols, and how many more there are."""
     more = f" and {len(symbols) - shown} more" if len(symbols) > shown else ""
     return ", ".join(symbols[:shown]) + more
