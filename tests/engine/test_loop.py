@@ -1,8 +1,6 @@
 from dataclasses import replace
 from decimal import Decimal
 
-import pytest
-
 from aitrader.backtest.tape import CorporateAction
 from aitrader.brokers.simulated import SimulatedBroker
 from aitrader.config.schema import Execution, Risk
@@ -17,10 +15,10 @@ from aitrader.domain.events import (
     OrderSending,
 )
 from aitrader.domain.orders import Refused, Side, Unknown
-from aitrader.domain.positions import Book
-from aitrader.engine.loop import Desk, State, Turn, turn
+from aitrader.engine.desk import Desk
+from aitrader.engine.loop import Turn, turn
 from aitrader.engine.schedule import entry_time
-from aitrader.errors import BrokerError
+from aitrader.engine.state import State
 from aitrader.journal.memory import MemoryJournal
 from aitrader.journal.queries import replay
 from aitrader.portfolio.allocators import equal
@@ -51,15 +49,20 @@ class Played:
         self.broker = Answers(*answers, costs=rules.execution.costs)
         self.journal = MemoryJournal()
         self.desk = Desk(self.tape, self.broker, self.journal, {"top": ModelDriven("m", top, equal)}, rules)
-        self.state = State(Book(Decimal(1000)))
+        self.state = State.of((), Decimal(1000))
 
     def open(self, position):
         self.broker.open_session(self.tape.session_bars(position), self.tape.actions(self.world.sessions[position]))
 
     def turn(self, position, due=("top",)):
-        session, entry = self.world.sessions[position], self.desk.rules.execution.entry
-        at = entry_time(session, entry, self.world.calendar)
-        now = Turn(session, at, self.world.sessions[position - 1], frozenset(due))
+        session, entry, calendar = self.world.sessions[position], self.desk.rules.execution.entry, self.world.calendar
+        now = Turn(
+            session,
+            calendar.open_of(session),
+            entry_time(session, entry, calendar),
+            self.world.sessions[position - 1],
+            frozenset(due),
+        )
         self.state = turn(self.desk, self.state, now)
 
     def play(self, position, due=("top",)):
@@ -80,6 +83,7 @@ def test_every_step_is_a_row_before_it_acts(past, make_rules):
 
     assert played.kinds() == [
         "BookValued",
+        "SessionOpened",
         "DecisionMade",
         *["OrderSending", "OrderOutcome"] * 2,
         *["FillBooked"] * 2,
@@ -100,7 +104,7 @@ def test_nothing_due_sends_nothing_but_values_the_book(past, make_rules):
     played = Played(past([[10, 12]]), make_rules())
     played.play(1, due=())
 
-    assert played.kinds() == ["BookValued"]
+    assert played.kinds() == ["BookValued", "SessionOpened"]
     assert played.of(BookValued)[0].equity == 1000.0
 
 
@@ -168,14 +172,13 @@ def test_the_brokers_refusal_is_recorded_and_the_turn_goes_on(past, make_rules):
     assert set(played.state.book.positions) == {"B"}
 
 
-def test_an_unknown_outcome_is_recorded_and_stops_everything(past, make_rules):
+def test_an_unknown_outcome_holds_its_symbol_and_the_others_go_on(past, make_rules):
     played = Played(past([[10, 10], [20, 20]]), make_rules(), Unknown("timeout"), top=2)
+    played.play(1)
 
-    with pytest.raises(BrokerError, match="at-main-20130701-top-A-buy-e-1"):
-        played.play(1)
-
-    assert [event.outcome for event in played.of(OrderOutcome)] == ["unknown"]
-    assert len(played.of(OrderSending)) == 1
+    assert [event.outcome for event in played.of(OrderOutcome)] == ["unknown", "accepted"]
+    assert played.state.held == {"A": "the outcome of at-main-20130701-top-A-buy-e-1 is unknown"}
+    assert set(played.state.book.positions) == {"B"}
 
 
 def test_the_same_turn_again_decides_and_sends_nothing_new(past, make_rules):

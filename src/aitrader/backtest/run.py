@@ -20,14 +20,17 @@ from aitrader.domain.events import (
     FillBooked,
     OrderOutcome,
     OrderRefused,
+    Told,
 )
 from aitrader.domain.orders import Fill
 from aitrader.domain.positions import Book
 from aitrader.domain.snapshot import FloatArray
 from aitrader.domain.symbols import Symbol
 from aitrader.engine.decide import Rules, places
-from aitrader.engine.loop import Desk, State, Turn, book_fills, turn, value_book
+from aitrader.engine.desk import Desk
+from aitrader.engine.loop import Turn, book_fills, turn, value_book
 from aitrader.engine.schedule import Rebalance, due, entry_time
+from aitrader.engine.state import State
 from aitrader.errors import InsufficientDataError
 from aitrader.journal.memory import MemoryJournal
 from aitrader.journal.queries import fills, of_kind
@@ -117,7 +120,7 @@ class BacktestResult:
     @property
     def turned_down(self) -> tuple[OrderOutcome, ...]:
         """Every order that the venue refused."""
-        return tuple(event for event in of_kind(self.events, OrderOutcome) if event.outcome == "refused")
+        return tuple(event for event in of_kind(self.events, OrderOutcome) if event.outcome is Told.REFUSED)
 
     @property
     def fills(self) -> tuple[Fill, ...]:
@@ -139,7 +142,7 @@ def run_backtest(tape: Tape, plan: Plan, *, watch: Watch | None = None) -> Backt
     broker = SimulatedBroker(f"SIM-{plan.rules.book}", plan.cash, plan.rules.execution.costs)
     journal = MemoryJournal()
     desk = Desk(tape, broker, journal, plan.strategies, plan.rules, plan.models)
-    state = State(Book(plan.cash))
+    state = State.of((), plan.cash)
     turns = _turns(tape, plan, span)
     for done, (position, now) in enumerate(turns, start=1):
         broker.open_session(tape.session_bars(position), tape.actions(now.session))
@@ -170,7 +173,8 @@ def _turns(tape: Tape, plan: Plan, span: range) -> Iterator[tuple[int, Turn]]:
         scheduled = position - 1 - plan.late
         names = _due_after(tape, plan, scheduled) if scheduled >= span[0] else ()
         session = sessions[position]
-        yield position, Turn(session, entry_time(session, entry, calendar), sessions[position - 1], frozenset(names))
+        opened, at = calendar.open_of(session), entry_time(session, entry, calendar)
+        yield position, Turn(session, opened, at, sessions[position - 1], frozenset(names))
 
 
 def _due_after(tape: Tape, plan: Plan, position: int) -> Iterator[str]:

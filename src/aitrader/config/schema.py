@@ -317,6 +317,58 @@ class Risk(Section):
     """Share of equity that buys must leave in cash."""
     max_bar_sessions_old: NonNegativeInt = 0
     """Sessions since a symbol's last bar; older is stale and not bought."""
+    max_order_notional: PositiveFloat | None = None
+    """Largest order, in USD; must be set in live."""
+    duplicate_window_s: NonNegativeFloat = 0.0
+    """Seconds in which a symbol is not ordered again on the same side; one decision never orders it twice anyway."""
+    max_orders_per_min: PositiveInt = 20
+    """Orders sent in a minute; more wait."""
+    max_orders_per_run: PositiveInt = 200
+    """Orders sent by one command; the rest is refused, and live halts."""
+    max_orders_per_day: PositiveInt = 400
+    """Orders sent on one day (UTC); the rest is refused, and live halts."""
+    max_orders_per_symbol_day: PositiveInt = 8
+    """Orders sent of one symbol on one day (UTC); the rest is refused, and live halts."""
+    max_daily_loss: Share = 0.02
+    """Loss of equity from close to close, as a share of it, that halts the book."""
+    max_drawdown: Share = 0.10
+    """Loss of equity from its highest close, as a share of it, that halts the book."""
+    max_rejects_per_run: PositiveInt = 5
+    """Orders of one command that the broker may refuse; then the book halts."""
+    max_unknown_orders: PositiveInt = 2
+    """Orders of unknown outcome in one session that halt the book; the first holds its symbol."""
+    max_model_sessions_old: PositiveInt = 252
+    """Sessions since the last price that a model learned from; an older model decides nothing."""
+
+
+class Schedule(Section):
+    """When orders may leave."""
+
+    no_orders_first_min: NonNegativeInt = 5
+    """Minutes after the open in which no order leaves; auction entries excepted."""
+    no_orders_last_min: NonNegativeInt = 5
+    """Minutes before the close in which no order leaves; auction entries excepted."""
+
+
+class AccountSettings(Section):
+    """The account behind the book."""
+
+    kind: Literal["simulated"] = "simulated"
+    """simulated: a paper account in a file of its own, filled from the lake's bars."""
+    cash: Annotated[Decimal, Field(gt=0)] = Decimal(100_000)
+    """Cash that a new simulated account begins with, USD."""
+    settlement: Literal["cash_t1", "margin"] = "cash_t1"
+    """cash_t1: a sale settles on the next session; it may pay for a buy before, and what it bought is not sold before.
+    margin: everything settles at once."""
+
+
+class Reconcile(Section):
+    """How closely the book must agree with the broker's."""
+
+    qty_tol: NonNegativeFloat = 0.000001
+    """Shares by which a position may differ."""
+    cash_tol: NonNegativeFloat = 0.01
+    """USD by which cash may differ, and half a cent more for each fill."""
 
 
 class Backtest(Section):
@@ -361,6 +413,12 @@ class Config(Section):
     """When and how orders enter."""
     risk: Risk = Risk()
     """Pre-trade limits."""
+    schedule: Schedule = Schedule()
+    """When orders may leave."""
+    account: AccountSettings = AccountSettings()
+    """The account behind the book."""
+    reconcile: Reconcile = Reconcile()
+    """How closely the book must agree with the broker's."""
     backtest: Backtest = Backtest()
     """The replay of the past."""
 

@@ -35,7 +35,8 @@ class Entry(StrEnum):
 class Order:
     """An intention: ``quantity`` shares, at about ``planned_price`` USD (the price it was sized with).
 
-    ``reducing`` says that it only brings the position closer to zero.
+    ``reducing`` says that it only brings the position closer to zero, ``closing`` that ``emergency-shutdown`` made it:
+    the only kind of order that passes a HALT.
     """
 
     client_id: str
@@ -47,6 +48,7 @@ class Order:
     decision: str
     entry: Entry
     reducing: bool = False
+    closing: bool = False
 
     @property
     def notional(self) -> Decimal:

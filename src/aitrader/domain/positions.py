@@ -89,6 +89,14 @@ class Book:
             return self.after_dividend(symbol, Decimal(repr(float(value))))
         raise ValueError(f"{kind!r} is no corporate action; known: split, dividend")
 
+    def after_adjustment(self, symbol: Symbol | None, quantity: Decimal, cash: Decimal) -> "Book":
+        """Return the book with ``quantity`` more shares of ``symbol``, at the cost of those held, and more ``cash``."""
+        book = replace(self, cash=self.cash + cash)
+        if symbol is None:
+            return book
+        held = self.positions.get(symbol) or Position(symbol, Decimal(0), Decimal(0))
+        return book._with(replace(held, quantity=held.quantity + quantity))
+
     def _with(self, position: Position) -> "Book":
         positions = {s: p for s, p in self.positions.items() if s != position.symbol}
         if position.quantity:

@@ -2,7 +2,7 @@
 
 from typing import Final, get_args
 
-from aitrader.domain.events import Event
+from aitrader.domain.events import Event, FillBooked
 
 _KINDS: Final = frozenset(get_args(Event))
 
@@ -12,9 +12,10 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self._events: list[Event] = []
+        self._fills: set[str] = set()
 
-    def append(self, event: Event) -> None:
-        """Record ``event``.
+    def append(self, event: Event) -> bool:
+        """Record ``event``; False for a fill that is recorded already.
 
         Raises
         ------
@@ -23,7 +24,12 @@ class MemoryJournal:
         """
         if type(event) not in _KINDS:
             raise TypeError(f"{type(event).__name__} is no event of the journal")
+        if isinstance(event, FillBooked):
+            if event.fill.fill_id in self._fills:
+                return False
+            self._fills.add(event.fill.fill_id)
         self._events.append(event)
+        return True
 
     def events(self) -> tuple[Event, ...]:
         """Return everything recorded, oldest first."""

@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TypeVar
 
-from aitrader.domain.events import ActionBooked, Event, FillBooked
+from aitrader.domain.events import ActionBooked, BookAdjusted, BookOpened, Event, FillBooked
 from aitrader.domain.orders import Fill
 from aitrader.domain.positions import Book
 
 E = TypeVar("E")
 
 
-def replay(events: Iterable[Event], cash: Decimal) -> Book:
-    """Return the book that began with ``cash`` USD and nothing else, after every fill and corporate action."""
+def replay(events: Iterable[Event], cash: Decimal = Decimal(0)) -> Book:
+    """Return the book after every row that changes it; without a ``BookOpened`` it began with ``cash`` USD."""
     book = Book(cash)
     for event in events:
         book = after_event(book, event)
@@ -20,7 +20,11 @@ def replay(events: Iterable[Event], cash: Decimal) -> Book:
 
 
 def after_event(book: Book, event: Event) -> Book:
-    """Return ``book`` after one event; only fills and corporate actions change it."""
+    """Return ``book`` after one event; only its opening, fills, corporate actions and adjustments change it."""
+    if isinstance(event, BookOpened):
+        return Book(event.cash)
+    if isinstance(event, BookAdjusted):
+        return book.after_adjustment(event.symbol, event.quantity, event.cash)
     if isinstance(event, FillBooked):
         return book.after_fill(event.fill)
     if isinstance(event, ActionBooked):
