@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from aitrader.disk.files import write_text
 from aitrader.errors import LakeError
-from aitrader.lake.files import leftovers, read_parquet, write_parquet, write_text
+from aitrader.lake.files import leftovers, read_parquet, write_parquet
 
 ROWS = 400
 
@@ -109,18 +110,6 @@ def test_a_copied_lake_is_read_after_its_bytes_were_compared(stored):
 
     assert path.stat().st_ino != stamp.inode
     assert read_parquet(path, stamp).equals(frame)
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch):
-    target = tmp_path / "file.json"
-    write_text(target, "old")
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(5, "Input/output error")))
-
-    with pytest.raises(OSError, match="Input/output"):
-        write_text(target, "new")
-
-    assert target.read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["file.json"]
 
 
 def test_leftovers_are_what_no_commit_names(tmp_path):

@@ -24,6 +24,7 @@ from aitrader.backtest.view import (
     trade_figures,
 )
 from aitrader.config.schema import Config
+from aitrader.disk.files import write_text
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.domain.receipts import Receipt
 from aitrader.domain.symbols import Symbol
@@ -33,7 +34,7 @@ from aitrader.jobs.assembly.data import open_lake
 from aitrader.jobs.assembly.past import Asked, ModelUsed, Past, past
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.jobs.receipt import versions, write_receipt
-from aitrader.lake.files import write_parquet, write_text
+from aitrader.lake.files import write_parquet
 from aitrader.lake.model_store import ModelStore
 from aitrader.lake.studies import append_line, read_lines
 from aitrader.models.passport import digest

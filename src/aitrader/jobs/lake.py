@@ -10,11 +10,12 @@ from typing import Final
 import polars as pl
 
 from aitrader.config.schema import Config
+from aitrader.disk.files import replacing
 from aitrader.domain.frames import Adjustment
 from aitrader.domain.symbols import parse_symbol
 from aitrader.errors import LakeError, UsageError
 from aitrader.jobs.progress import Progress, Report, silent
-from aitrader.lake.files import replacing, write_parquet
+from aitrader.lake.files import write_parquet
 from aitrader.lake.schemas import schema_of
 from aitrader.lake.snapshot import DatasetInfo, Snapshot
 from aitrader.lake.store import Lake

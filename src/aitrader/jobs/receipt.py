@@ -7,10 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+from aitrader.disk.files import write_text
 from aitrader.domain.receipts import Receipt
 from aitrader.envelope import jsonable
 from aitrader.errors import LakeError
-from aitrader.lake.files import write_text
 
 LIBRARIES: Final = (
     "numpy",

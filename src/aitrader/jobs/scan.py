@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from aitrader.config.schema import Config
+from aitrader.disk.files import write_text
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.domain.receipts import Receipt
 from aitrader.domain.symbols import Symbol
@@ -18,7 +19,6 @@ from aitrader.errors import LakeError
 from aitrader.jobs.assembly.sight import Asked, ModelUsed, Sight, Wishes, look
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.jobs.receipt import versions, write_receipt
-from aitrader.lake.files import write_text
 from aitrader.reports.figures import write_csv
 from aitrader.scanners.layers import Layer
 from aitrader.scanners.scanner import Candidate

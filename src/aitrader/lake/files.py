@@ -1,9 +1,7 @@
-"""Parquet files on disk: written beside their place, synced, renamed; checked whenever they are read."""
+"""Parquet files on disk: written in one step, checked whenever they are read."""
 
-import fcntl
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -13,9 +11,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from aitrader.disk.files import replacing
 from aitrader.errors import LakeError
 
-TEMPORARY: Final = ".tmp-"
 _ROW_GROUP: Final = 131_072
 _REFETCH: Final = "Restore the file from a copy, or move the lake aside and run `aitrader backfill` again."
 
@@ -108,48 +106,6 @@ def is_whole(path: Path, stamp: Stamp) -> bool:
     return True
 
 
-def sync_folder(folder: Path) -> None:
-    """Make renames and new names in ``folder`` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_file(descriptor: int) -> None:
-    """Make the written bytes durable; macOS needs its own call to reach the platter."""
-    full = getattr(fcntl, "F_FULLFSYNC", None)
-    if full is None:
-        os.fsync(descriptor)
-    else:
-        fcntl.fcntl(descriptor, full)
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Yield a path beside ``target``; when the block ends well, what was written there replaces ``target`` for good.
-
-    A crash or an error leaves what stood at ``target`` before. Missing folders are made.
-    """
-    temporary = target.with_name(f"{TEMPORARY}{target.name}")
-    try:
-        _make_folder(target.parent)
-        yield temporary
-        with temporary.open("rb+") as stream:
-            sync_file(stream.fileno())
-        temporary.replace(target)
-        sync_folder(target.parent)
-    finally:
-        _remove(temporary)
-
-
-def write_text(target: Path, text: str) -> None:
-    """Replace ``target`` by ``text`` in one step; ``OSError`` leaves the old file as it was."""
-    with replacing(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
 def leftovers(root: Path, known: Iterable[str], folders: Sequence[str]) -> list[str]:
     """Return the files under ``folders`` of ``root`` that no commit names, as relative paths, sorted."""
     committed = set(known)
@@ -190,17 +146,3 @@ def _footer(path: Path) -> str:
         length = int.from_bytes(tail[:4], "little") + 8
         stream.seek(max(size - length, 0))
         return sha256(stream.read(length)).hexdigest()
-
-
-def _make_folder(folder: Path) -> None:
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in missing:
-        sync_folder(path.parent)
-
-
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return  # a leftover is harmless: readers go through the catalog, `lake verify` lists it

@@ -23,9 +23,9 @@ from typing import Any, Final, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from aitrader.disk.files import replacing, sync_folder
 from aitrader.envelope import jsonable
 from aitrader.errors import LakeError, ModelStoreError
-from aitrader.lake.files import replacing, sync_folder
 
 MANIFEST: Final = "manifest.json"
 CARD: Final = "card.json"

@@ -1,7 +1,5 @@
 """The store: opens a lake, takes rows in as commits, hands out snapshots."""
 
-import fcntl
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +12,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from aitrader.disk.lock import locked
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.domain.series import SeriesInfo
-from aitrader.errors import LakeError, LockHeldError
+from aitrader.errors import LakeError
 from aitrader.lake.catalog import NAME, Catalog, FeatureRow, FileRow, SeriesRow, State
 from aitrader.lake.content import content_of, content_of_matrix
 from aitrader.lake.epochs import adjusted_symbols, changed_series, refuse_splice, refuse_unknown
@@ -100,13 +99,12 @@ class Lake:
         if check_name(dataset) in self._held:
             yield
             return
-        descriptor = _lock(self.root, dataset)
-        self._held.add(dataset)
-        try:
-            yield
-        finally:
-            self._held.discard(dataset)
-            os.close(descriptor)
+        with locked(_lock_file(self.root, dataset), f"is writing {dataset} in {self.root}"):
+            self._held.add(dataset)
+            try:
+                yield
+            finally:
+                self._held.discard(dataset)
 
     def snapshot(self, as_of: datetime | None = None, now: datetime | None = None) -> Snapshot:
         """Return one consistent view: what was recorded by ``as_of`` and known by ``now`` (aware times; None: all)."""
@@ -229,23 +227,13 @@ class Lake:
         return file_row(path, part.rows, stamp, content, (dataset, source), schema=schema, repeats=part.repeats)
 
 
-def _lock(root: Path, dataset: str) -> int:
+def _lock_file(root: Path, dataset: str) -> Path:
     folder = root / _LOCKS
     try:
         folder.mkdir(exist_ok=True)
-        descriptor = os.open(folder / dataset.replace("/", "%2F"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise LakeError(f"{root} cannot be written: {error}.", fix="Check free space and permissions.") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        if not isinstance(error, BlockingIOError):
-            raise LakeError(f"{root} cannot be locked: {error}.", fix="Keep the lake on a local disk.") from error
-        raise LockHeldError(
-            f"Another aitrader process is writing {dataset} in {root}.", fix="Wait until it is done, then run again."
-        ) from error
-    return descriptor
+    return folder / dataset.replace("/", "%2F")
 
 
 def _refuse_lost_catalog(root: Path) -> None:

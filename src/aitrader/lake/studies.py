@@ -4,8 +4,8 @@ import fcntl
 from pathlib import Path
 from typing import Final
 
+from aitrader.disk.files import sync_file, sync_folder
 from aitrader.errors import LakeError
-from aitrader.lake.files import sync_file, sync_folder
 
 TRIALS: Final = "studies/trials.jsonl"
 
