@@ -3,6 +3,7 @@
 import pytest
 
 from aitrader.config.load import load
+from aitrader.config.schema import Risk
 from aitrader.errors import ConfigError, UnknownNameError, UsageError
 
 
@@ -16,13 +17,12 @@ def test_each_layer_covers_the_one_below(root, read):
     risk = loaded.config.risk
     assert (risk.max_position, risk.max_gross, risk.max_net, risk.cash_reserve) == (0.4, 0.5, 0.6, 0.7)
     assert risk.price_collar == 0.03
-    assert {key.removeprefix("risk."): origin for key, origin in loaded.origins.items() if "risk." in key} == {
-        "max_position": "--set risk.max_position",
-        "max_gross": "AITRADER__RISK__MAX_GROSS",
-        "max_net": "config/profiles/demo.yaml:1",
-        "cash_reserve": "config/risk.yaml:4",
-        **dict.fromkeys(("max_order_equity_share", "max_order_qty", "max_order_adv_share", "price_collar"), "default"),
-        **dict.fromkeys(("max_gap_from_close", "max_bar_sessions_old"), "default"),
+    assert {key: origin for key, origin in loaded.origins.items() if key.startswith("risk.")} == {
+        **{f"risk.{name}": "default" for name in Risk.model_fields},
+        "risk.max_position": "--set risk.max_position",
+        "risk.max_gross": "AITRADER__RISK__MAX_GROSS",
+        "risk.max_net": "config/profiles/demo.yaml:1",
+        "risk.cash_reserve": "config/risk.yaml:4",
     }
 
 

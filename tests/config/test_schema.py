@@ -2,11 +2,13 @@
 
 import difflib
 import math
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from aitrader.config.load import load
 from aitrader.config.schema import Config, Risk, Section, is_share
@@ -15,15 +17,21 @@ from aitrader.errors import ConfigError
 
 
 def numbers(model: type[BaseModel], prefix: str = "") -> dict[str, object]:
-    """Every setting that is a number, by its dotted name."""
+    """Every setting that is a number, or may be one, by its dotted name."""
     found = {}
     for name, field in model.model_fields.items():
         default = field.default
         if isinstance(default, Section):
             found |= numbers(type(default), f"{prefix}{name}.")
-        elif isinstance(default, int | float) and not isinstance(default, bool):
+        elif field.annotation in {int, float} or {int, float} & {get_args(kind)[0] for kind in optional(field)}:
             found[f"{prefix}{name}"] = field
     return found
+
+
+def optional(field: FieldInfo) -> list[object]:
+    """The constrained kinds of a setting that may also be left out."""
+    kinds = get_args(field.annotation)
+    return [kind for kind in kinds if get_args(kind)] if type(None) in kinds else []
 
 
 NUMBERS = numbers(Config)
@@ -56,6 +64,8 @@ def test_the_numbers_are_those_of_the_risk_section_and_more():
     "text", ["nan", "NaN", ".nan", "inf", "-inf", ".inf", "Infinity", "1e999", "ten", "1 000", "", "0x10", "[1]", None]
 )
 def test_no_limit_takes_what_is_no_finite_number(name, text):
+    if text is None and optional(NUMBERS[name]):
+        return
     with pytest.raises(ConfigError, match=name):
         setting(name, text)
 

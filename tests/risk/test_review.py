@@ -180,8 +180,10 @@ def test_every_code_is_a_setting_or_a_rule_that_cannot_be_switched_off():
 
 def test_every_setting_is_enforced():
     in_the_bounds = {"price_collar"}
+    by_breakers = {"max_daily_loss", "max_drawdown", "max_rejects_per_run", "max_unknown_orders"}
+    by_the_desk = {"max_orders_per_min", "max_model_sessions_old"}
 
-    assert set(Risk.model_fields) <= {*LIMITS, *in_the_bounds}
+    assert set(Risk.model_fields) - {*LIMITS, *in_the_bounds, *by_breakers, *by_the_desk} == set()
 
 
 ORDERS = st.lists(

@@ -3,29 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Protocol
 
 from aitrader.domain.orders import Accepted, ApprovedOrder, BrokerOrder, Fill, NotFound, Order, Refused, Unknown
 from aitrader.domain.positions import Account, Position
+from aitrader.domain.quotes import Quote
 from aitrader.domain.symbols import Symbol
 
 Outcome = Accepted | Refused | Unknown
 """The three things that can have happened to a request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """Best bid and ask in USD per share, at ``at`` (UTC)."""
-
-    bid: Decimal
-    ask: Decimal
-    at: datetime
-
-    @property
-    def mid(self) -> Decimal:
-        """Midway between bid and ask."""
-        return (self.bid + self.ask) / 2
 
 
 @dataclass(frozen=True, slots=True)

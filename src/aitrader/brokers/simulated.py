@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aitrader.brokers.broker import Market, Outcome, Quote, request_body
+from aitrader.brokers.broker import Market, Outcome, request_body
 from aitrader.config.schema import Costs
 from aitrader.domain.events import ActionBooked
 from aitrader.domain.instruments import exact_price
@@ -26,6 +26,7 @@ from aitrader.domain.orders import (
     Side,
 )
 from aitrader.domain.positions import Account, Book, Position
+from aitrader.domain.quotes import Quote
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import BrokerError
 from aitrader.quant.costs import commission, cost_rate, half_spread

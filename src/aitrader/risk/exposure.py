@@ -2,14 +2,17 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
 from aitrader.config.schema import Risk
-from aitrader.domain.orders import Order
+from aitrader.domain.events import Latch
+from aitrader.domain.orders import Order, Side
 from aitrader.domain.positions import Book
+from aitrader.domain.quotes import Quote
 from aitrader.domain.symbols import Symbol
 
 
@@ -21,6 +24,12 @@ class RiskContext:
     sized with; ``fresh`` are newer prices, as far as there are any. ``volume20`` is the mean daily volume of the
     last 20 sessions in shares; ``stale`` counts the sessions since a symbol's last bar (-1: none); only
     ``members`` may be bought; ``sent`` are the client ids that left before.
+
+    ``latches`` are shut; ``held`` maps a symbol to why no order of it may leave. ``quotes`` are the market's (None:
+    nobody can know one, as before an opening auction; a symbol that is absent has none). ``at`` (UTC) is when orders
+    would leave, and ``window`` from when to before when they may (None: no clock runs). Parent orders that left
+    before: ``run`` with this command, ``by_day`` on this UTC day, ``by_symbol`` each on it, and when ``last_sent``.
+    ``locked`` are shares that unsettled money bought; ``working`` are the signed shares of open orders.
     """
 
     equity: Decimal
@@ -31,6 +40,17 @@ class RiskContext:
     members: Collection[Symbol]
     fresh: Mapping[Symbol, Decimal] = field(default_factory=lambda: MappingProxyType({}))
     sent: Collection[str] = ()
+    latches: frozenset[Latch] = frozenset()
+    held: Mapping[Symbol, str] = field(default_factory=lambda: MappingProxyType({}))
+    quotes: Mapping[Symbol, Quote] | None = None
+    at: datetime | None = None
+    window: tuple[datetime, datetime] | None = None
+    run: int = 0
+    by_day: int = 0
+    by_symbol: Mapping[Symbol, int] = field(default_factory=lambda: MappingProxyType({}))
+    last_sent: Mapping[tuple[Symbol, Side], datetime] = field(default_factory=lambda: MappingProxyType({}))
+    locked: Mapping[Symbol, Decimal] = field(default_factory=lambda: MappingProxyType({}))
+    working: Mapping[Symbol, Decimal] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class Exposure:
