@@ -17,6 +17,7 @@
     ├── RefusedError                  4  risk, a halt or stale input forbids the action
     ├── BrokerError                   5  the broker failed, or an order's fate is unknown
     ├── LockHeldError                 6  another instance holds the lock
+    ├── UnverifiedError              11  nobody could see whether an account is flat
     └── Stopped                 130/143  a signal, obeyed at a safe point
 """
 
@@ -105,6 +106,12 @@ class LockHeldError(AitraderError):
     """Another instance holds the lock."""
 
     exit_code = 6
+
+
+class UnverifiedError(AitraderError):
+    """An emergency shutdown could not see whether an account is flat."""
+
+    exit_code = 11
 
 
 class Stopped(AitraderError):
