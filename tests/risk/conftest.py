@@ -11,7 +11,7 @@ from aitrader.risk.exposure import RiskContext
 
 @pytest.fixture(scope="session")
 def make_order():
-    def make(symbol="A", side=Side.BUY, quantity="10", price="100", *, reducing=False, number=1, decision="20260105"):
+    def make(symbol="A", side=Side.BUY, quantity="10", price="100", *, number=1, decision="20260105", **kind):
         return Order(
             client_id=client_order_id("main", decision, "top5", symbol, side=side, number=number),
             symbol=symbol,
@@ -21,7 +21,7 @@ def make_order():
             strategy="top5",
             decision=decision,
             entry=Entry.AFTER_OPEN,
-            reducing=reducing,
+            **kind,
         )
 
     return make

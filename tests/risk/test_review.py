@@ -13,7 +13,7 @@ from aitrader.domain.positions import Book, Position
 from aitrader.portfolio.rebalance import Origin, trade_list
 from aitrader.portfolio.sizing import Terms, target_quantities
 from aitrader.risk.exposure import RiskContext
-from aitrader.risk.limits import LIMITS, SANITY
+from aitrader.risk.limits import GATES, LIMITS, SANITY
 from aitrader.risk.review import review
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -73,6 +73,22 @@ def test_buys_are_refused_in_order_once_the_cash_is_gone(make_order, make_contex
 
     assert symbols(result) == ["A", "C"]
     assert codes(result) == ["cash_reserve"]
+
+
+def test_the_cash_of_an_open_buy_is_not_spent_again(make_order, make_context):
+    free = {"A": Decimal(80)}
+
+    assert codes(review([make_order("B", quantity="30")], make_context(10_000, {"C": 900}), Risk())) == []
+    assert codes(review([make_order("B", quantity="30")], make_context(10_000, {"C": 900}, working=free), Risk())) == [
+        "cash_reserve"
+    ]
+
+
+def test_a_position_counts_what_an_open_order_adds(make_order, make_context):
+    context = make_context(working={"A": Decimal(60)})
+
+    assert codes(review([make_order(quantity="40")], context, Risk())) == []
+    assert codes(review([make_order(quantity="41")], context, Risk())) == ["max_position"]
 
 
 def test_each_order_is_measured_against_the_book_that_the_ones_before_leave(make_order, make_context):
@@ -173,9 +189,10 @@ def test_the_defaults_let_a_full_rebalance_pass(names, share):
 
 
 def test_every_code_is_a_setting_or_a_rule_that_cannot_be_switched_off():
-    always_on = {*SANITY, "valuation", "members", "short"}
+    by_operator_and_market = {"halt", "halt_entries", "hold", "session_window", "quote", "unsettled"}
+    always_on = {*SANITY, *by_operator_and_market, "valuation", "members", "short"}
 
-    assert {*SANITY, *LIMITS} <= {*Risk.model_fields, *always_on}
+    assert {*SANITY, *GATES, *LIMITS} <= {*Risk.model_fields, *always_on}
 
 
 def test_every_setting_is_enforced():
@@ -183,7 +200,7 @@ def test_every_setting_is_enforced():
     by_breakers = {"max_daily_loss", "max_drawdown", "max_rejects_per_run", "max_unknown_orders"}
     by_the_desk = {"max_orders_per_min", "max_model_sessions_old"}
 
-    assert set(Risk.model_fields) - {*LIMITS, *in_the_bounds, *by_breakers, *by_the_desk} == set()
+    assert set(Risk.model_fields) - {*GATES, *LIMITS, *in_the_bounds, *by_breakers, *by_the_desk} == set()
 
 
 ORDERS = st.lists(

@@ -1,12 +1,13 @@
 """How much is at stake: what a review knows, and what the book becomes as its orders pass."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from aitrader.config.schema import Risk
 from aitrader.domain.events import Latch
@@ -14,6 +15,8 @@ from aitrader.domain.orders import Order, Side
 from aitrader.domain.positions import Book
 from aitrader.domain.quotes import Quote
 from aitrader.domain.symbols import Symbol
+
+_ZERO: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +57,50 @@ class RiskContext:
 
 
 class Exposure:
-    """The book as it will stand once the orders that passed so far are filled at their planned prices.
+    """The book as it will stand once open orders, and those that passed so far, are filled at their planned prices.
 
     ``cash``, ``gross`` and ``net`` in USD; ``measurable`` is False where equity, cash, or shares or price of a
-    holding are missing or not finite: then nothing is known, and nothing may be added.
+    holding or an open order are missing or not finite: then nothing is known, and nothing may be added. ``passed``
+    counts by symbol what passed so far.
     """
 
     def __init__(self, context: RiskContext) -> None:
-        self._held = {symbol: position.quantity for symbol, position in context.book.positions.items()}
-        self._seen: set[object] = {parent_of(client_id) for client_id in context.sent}
-        values = [quantity * price for quantity, price in _priced(self._held, context.prices)]
-        sound = (is_price(context.prices.get(s)) and quantity.is_finite() for s, quantity in self._held.items())
+        book = {symbol: position.quantity for symbol, position in context.book.positions.items()}
+        self._held = {s: _sum(book.get(s, _ZERO), context.working.get(s, _ZERO)) for s in {**book, **context.working}}
+        self._closable = {symbol: _nearest_zero(shares, self._held[symbol]) for symbol, shares in book.items()}
+        self._sent = frozenset(context.sent)
+        self._parents = {parent_of(client_id) for client_id in context.sent}
+        self._listed: set[tuple[Symbol, Side, str]] = set()
+        self.passed: Counter[Symbol] = Counter()
+        sound = (is_price(context.prices.get(s)) and shares.is_finite() for s, shares in self._held.items())
         self.measurable = is_price(context.equity) and context.book.cash.is_finite() and all(sound)
-        self.cash = context.book.cash
-        self.gross = sum((abs(value) for value in values), Decimal(0))
-        self.net = sum(values, Decimal(0))
+        values = [shares * price for shares, price in _priced(self._held, context.prices)]
+        paid = [shares * price for shares, price in _priced(context.working, context.prices)]
+        self.cash = _sum(context.book.cash, -sum(paid, _ZERO))
+        self.gross = sum((abs(value) for value in values), _ZERO)
+        self.net = sum(values, _ZERO)
 
     def held(self, symbol: Symbol) -> Decimal:
         """Return the signed shares of ``symbol`` after the orders so far."""
-        return self._held.get(symbol, Decimal(0))
+        return self._held.get(symbol, _ZERO)
+
+    def closable(self, symbol: Symbol) -> Decimal:
+        """Return the signed shares held of ``symbol`` that no order so far closes; what an open one may add is none."""
+        return self._closable.get(symbol, _ZERO)
 
     def reduces(self, order: Order) -> bool:
         """Say whether ``order`` brings its position closer to zero, and not beyond."""
-        held = self.held(order.symbol)
+        held = self.closable(order.symbol)
         return held.is_finite() and held * order.side.sign < 0 and order.quantity <= abs(held)
 
     def known(self, order: Order) -> bool:
-        """Say whether the same symbol, side and decision already has an order, sent or in this list."""
-        return parent_of(order.client_id) in self._seen or (order.symbol, order.side, order.decision) in self._seen
+        """Say whether the same symbol, side and decision already has an order, sent or in this list.
+
+        Of what was sent, a closing order needs only a new id: it repeats until the position is flat.
+        """
+        if (order.symbol, order.side, order.decision) in self._listed:
+            return True
+        return order.client_id in self._sent or (not order.closing and parent_of(order.client_id) in self._parents)
 
     def gross_after(self, order: Order) -> Decimal:
         """Return the sum of absolute positions in USD if ``order`` is filled."""
@@ -94,10 +113,13 @@ class Exposure:
 
     def add(self, order: Order) -> None:
         """Count ``order`` as filled at its planned price."""
+        if self.reduces(order):
+            self._closable[order.symbol] = self.closable(order.symbol) + order.signed_quantity
         self.gross, self.net = self.gross_after(order), self.net_after(order)
         self.cash -= order.signed_quantity * order.planned_price
         self._held[order.symbol] = self.held(order.symbol) + order.signed_quantity
-        self._seen |= {parent_of(order.client_id), (order.symbol, order.side, order.decision)}
+        self._listed.add((order.symbol, order.side, order.decision))
+        self.passed[order.symbol] += 1
 
 
 class Case(NamedTuple):
@@ -127,6 +149,17 @@ def parent_of(client_id: str) -> str:
 def exact(limit: float) -> Decimal:
     """Return a setting as the decimal that was written, so that 10 % is exactly 0.1."""
     return Decimal(repr(limit))
+
+
+def _sum(one: Decimal, other: Decimal) -> Decimal:
+    return one + other if one.is_finite() and other.is_finite() else Decimal("NaN")
+
+
+def _nearest_zero(now: Decimal, later: Decimal) -> Decimal:
+    """Return which of the two is closer to zero, and zero if they lie on either side of it."""
+    if not later.is_finite():
+        return later
+    return min(now, later, key=abs) if now * later > 0 else _ZERO
 
 
 def _priced(held: Mapping[Symbol, Decimal], prices: Mapping[Symbol, Decimal]) -> Iterable[tuple[Decimal, Decimal]]:

@@ -11,7 +11,7 @@ from aitrader.domain.orders import ApprovedOrder, Bounds, Order, Refusal, Side
 from aitrader.domain.symbols import Symbol
 from aitrader.registry import lookup, names
 from aitrader.risk.exposure import Case, Exposure, RiskContext, exact, is_price
-from aitrader.risk.limits import LIMITS, SANITY
+from aitrader.risk.limits import GATES, LIMITS, SANITY
 
 Limit = Callable[[Case], str | None]
 """A limit returns the sentence that refuses the order, or None. It may compare freely: ``SANITY`` comes first."""
@@ -32,7 +32,8 @@ def review(orders: Iterable[Order], context: RiskContext, limits: Risk) -> Revie
 
     Sells come first, so that their proceeds may buy; otherwise the order of the list stands, and each order is
     measured against the book as the approved ones before it leave it. The first limit that objects names
-    the refusal. An order that reduces its position needs to pass the limits of ``risk.limits.SANITY`` only.
+    the refusal. An order that reduces its position need not pass ``risk.limits.LIMITS``; one that closes it for an
+    emergency needs to pass ``SANITY`` only.
     """
     exposure = Exposure(context)
     approved: list[ApprovedOrder] = []
@@ -48,12 +49,17 @@ def review(orders: Iterable[Order], context: RiskContext, limits: Risk) -> Revie
 
 
 def _objection(case: Case) -> Refusal | None:
-    for code, limit in _sanity():
-        if reason := limit(case):
-            return Refusal(case.order, code, reason)
-    if case.exposure.reduces(case.order):
-        return None
-    for code, limit in _limits():
+    refusal = _first(_sanity(), case)
+    if refusal or case.order.closing:
+        return refusal
+    refusal = _first(_gates(), case)
+    if refusal or case.exposure.reduces(case.order):
+        return refusal
+    return _first(_limits(), case)
+
+
+def _first(asked: Named, case: Case) -> Refusal | None:
+    for code, limit in asked:
         if reason := limit(case):
             return Refusal(case.order, code, reason)
     return None
@@ -79,6 +85,11 @@ def _bounds(order: Order, fresh: Mapping[Symbol, Decimal], limits: Risk) -> Boun
 @cache
 def _sanity() -> Named:
     return tuple((code, lookup("limits", SANITY, code)) for code in SANITY)
+
+
+@cache
+def _gates() -> Named:
+    return tuple((code, lookup("limits", GATES, code)) for code in GATES)
 
 
 @cache

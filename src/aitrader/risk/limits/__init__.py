@@ -9,7 +9,21 @@ SANITY: Final = {
     "duplicate": "aitrader.risk.limits.order:duplicate",
     "reducing": "aitrader.risk.limits.position:reducing",
 }
-"""What every order must pass, exits included."""
+"""What every order must pass, the closing orders of an emergency included."""
+
+GATES: Final = {
+    "halt": "aitrader.risk.limits.venue:halt",
+    "halt_entries": "aitrader.risk.limits.venue:halt_entries",
+    "hold": "aitrader.risk.limits.venue:hold",
+    "session_window": "aitrader.risk.limits.venue:session_window",
+    "quote": "aitrader.risk.limits.market:quote",
+    "unsettled": "aitrader.risk.limits.position:unsettled",
+    "duplicate_window_s": "aitrader.risk.limits.counts:duplicate_window_s",
+    "max_orders_per_run": "aitrader.risk.limits.counts:max_orders_per_run",
+    "max_orders_per_day": "aitrader.risk.limits.counts:max_orders_per_day",
+    "max_orders_per_symbol_day": "aitrader.risk.limits.counts:max_orders_per_symbol_day",
+}
+"""What the orders of a strategy must pass, exits included: whether an order may leave at all, now, and once more."""
 
 LIMITS: Final = {
     "valuation": "aitrader.risk.limits.position:valuation",
@@ -17,6 +31,7 @@ LIMITS: Final = {
     "max_bar_sessions_old": "aitrader.risk.limits.market:max_bar_sessions_old",
     "max_gap_from_close": "aitrader.risk.limits.market:max_gap_from_close",
     "max_order_qty": "aitrader.risk.limits.order:max_order_qty",
+    "max_order_notional": "aitrader.risk.limits.order:max_order_notional",
     "max_order_equity_share": "aitrader.risk.limits.order:max_order_equity_share",
     "max_order_adv_share": "aitrader.risk.limits.order:max_order_adv_share",
     "short": "aitrader.risk.limits.position:short",

@@ -4,6 +4,17 @@ from aitrader.domain.orders import Side
 from aitrader.risk.exposure import Case, exact, is_price
 
 
+def quote(case: Case) -> str | None:
+    """Refuse a symbol without a quote, or with one that is crossed, zero or no number, where quotes can be known."""
+    quotes, symbol = case.context.quotes, case.order.symbol
+    if quotes is None:
+        return None
+    if symbol not in quotes:
+        return f"{symbol} has no quote"
+    flaw = quotes[symbol].flaw
+    return None if flaw is None else f"the quote of {symbol} is {flaw}"
+
+
 def members(case: Case) -> str | None:
     """Refuse to buy what is not a member of the universe on this session (the deny list is not)."""
     order = case.order

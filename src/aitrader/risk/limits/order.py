@@ -48,6 +48,14 @@ def max_order_qty(case: Case) -> str | None:
     return f"{order.quantity} shares of {order.symbol} exceed {case.limits.max_order_qty:g}"
 
 
+def max_order_notional(case: Case) -> str | None:
+    """Refuse an order worth more than ``risk.max_order_notional`` USD, where that is set."""
+    order, limit = case.order, case.limits.max_order_notional
+    if limit is None or order.notional <= exact(limit):
+        return None
+    return f"{order.notional:.2f} USD of {order.symbol} exceed {limit:.2f}"
+
+
 def max_order_equity_share(case: Case) -> str | None:
     """Refuse an order whose value exceeds ``risk.max_order_equity_share`` of equity."""
     order = case.order

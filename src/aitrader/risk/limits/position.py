@@ -7,12 +7,24 @@ from aitrader.risk.exposure import Case, exact
 
 
 def reducing(case: Case) -> str | None:
-    """Refuse an order that calls itself reducing and is not: exits pass where entries are stopped."""
+    """Refuse an order that calls itself reducing or closing and is not: exits pass where entries are stopped."""
     order = case.order
-    if not order.reducing or case.exposure.reduces(order):
+    if not (order.reducing or order.closing) or case.exposure.reduces(order):
         return None
-    held = case.exposure.held(order.symbol)
+    held = case.exposure.closable(order.symbol)
     return f"{order.side.value} {order.quantity} {order.symbol} does not reduce a position of {held} shares"
+
+
+def unsettled(case: Case) -> str | None:
+    """Refuse to sell shares that unsettled money bought, before it settles (``account.settlement``)."""
+    order = case.order
+    locked = case.context.locked.get(order.symbol, Decimal(0))
+    if order.side is Side.BUY or not locked:
+        return None
+    held = case.exposure.closable(order.symbol)
+    if locked.is_finite() and held.is_finite() and order.quantity <= held - locked:
+        return None
+    return f"{order.quantity} {order.symbol} to sell: unsettled money bought {locked} of {held} shares"
 
 
 def valuation(case: Case) -> str | None:
@@ -28,7 +40,7 @@ def short(case: Case) -> str | None:
     order = case.order
     if order.side is Side.BUY:
         return None
-    held = case.exposure.held(order.symbol)
+    held = case.exposure.closable(order.symbol)
     return f"{order.quantity} {order.symbol} to sell, {held} held: short positions are not traded"
 
 
