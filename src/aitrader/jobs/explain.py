@@ -13,7 +13,8 @@ from aitrader.domain.clock import Clock, wall_clock
 from aitrader.domain.symbols import Symbol, parse_symbol
 from aitrader.errors import InsufficientDataError
 from aitrader.jobs.assembly.data import Market
-from aitrader.jobs.assembly.sight import Asked, ModelUsed, Sight, look
+from aitrader.jobs.assembly.opinions import ModelUsed
+from aitrader.jobs.assembly.sight import Asked, Sight, look
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.scanners.explain import percentile
 from aitrader.scanners.layers import Layer

@@ -16,7 +16,8 @@ from aitrader.domain.receipts import Receipt
 from aitrader.domain.symbols import Symbol
 from aitrader.envelope import jsonable
 from aitrader.errors import LakeError
-from aitrader.jobs.assembly.sight import Asked, ModelUsed, Sight, Wishes, look
+from aitrader.jobs.assembly.opinions import ModelUsed
+from aitrader.jobs.assembly.sight import Asked, Sight, Wishes, look
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.jobs.receipt import versions, write_receipt
 from aitrader.reports.figures import write_csv

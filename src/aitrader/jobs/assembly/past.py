@@ -115,7 +115,7 @@ def past(config: Config, snapshot: Snapshot, store: ModelStore, asked: Asked, no
         end=end,
         models={model.name: model.version for model in models},
     )
-    return Past(prices, Tape.of(prices.panel, history, _actions(prices)), plan, shuffled, models, notes)
+    return Past(prices, Tape.of(prices.panel, history, corporate_actions(prices)), plan, shuffled, models, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ def _span(config: Config, asked: Asked, prices: Market, firsts: Sequence[date]) 
     return inside[0], inside[-1], notes
 
 
-def _actions(prices: Market) -> Iterator[CorporateAction]:
+def corporate_actions(prices: Market) -> Iterator[CorporateAction]:
     """Yield the corporate actions that are not in the prices yet."""
     kinds = {symbol: _NOT_YET_IN_PRICES[info.adjustment] for symbol, info in prices.series.items()}
     for row in prices.actions.iter_rows(named=True):

@@ -19,16 +19,15 @@ from aitrader.domain.snapshot import MarketSnapshot
 from aitrader.domain.symbols import Symbol
 from aitrader.engine.decide import Rules, closes, combined, decide, places
 from aitrader.engine.history import History
-from aitrader.engine.inference import Predictor, open_predictor
-from aitrader.errors import AitraderError, DataError, InsufficientDataError, Stopped
+from aitrader.engine.inference import Predictor
+from aitrader.errors import AitraderError, DataError, Stopped
 from aitrader.features.feature import FeatureSpec, feature_key
 from aitrader.jobs.assembly.data import Market, decision_session, market, open_lake
-from aitrader.jobs.assembly.learning import feature_set, feature_values, model_settings, workers
+from aitrader.jobs.assembly.opinions import Eye, ModelUsed, doubts
 from aitrader.jobs.assembly.scanning import scanner, scanner_name
 from aitrader.jobs.assembly.trading import strategies
 from aitrader.jobs.progress import Progress, Report
 from aitrader.lake.model_store import ModelStore
-from aitrader.lake.snapshot import Snapshot
 from aitrader.panel.expr import Expr
 from aitrader.panel.plan import looks_across
 from aitrader.risk.exposure import RiskContext
@@ -56,17 +55,6 @@ class Asked:
     allow_rejected: bool = False
     run_id: str | None = None
     origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-
-
-@dataclass(frozen=True, slots=True)
-class ModelUsed:
-    """A model that predicted. ``out_of_fold`` says that its folds did, because its own training reaches further."""
-
-    name: str
-    version: str
-    status: str
-    label_end: date
-    out_of_fold: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +109,18 @@ def look(config: Config, root: Path, asked: Asked, *, clock: Clock, progress: Re
         progress(Progress("scan", 0, 4, "bars"))
         snapshot = lake.snapshot(as_of=asked.as_of, now=now)
         due = decision_session(config, now)
-        eye = _Eye(config, snapshot, market(config, snapshot, end=due), ModelStore(lake.root), asked.allow_rejected)
+        eye = Eye(config, snapshot, market(config, snapshot, end=due), ModelStore(lake.root), asked.allow_rejected)
         notes = [*eye.prices.warnings, *_late(eye.prices, due), *_complete(config, eye.prices)]
         progress(Progress("scan", 1, 4, "features and models"))
-        models = {model: eye.opinion(model) for model in chosen.needs_models}
+        models = {model: _opinion(eye, model) for model in chosen.needs_models}
         progress(Progress("scan", 2, 4, "strategies"))
         active, silent = _strategies(eye, models, asked.strategy)
-    values = eye.values((*chosen.needs_values,))
+    values = _values(eye, (*chosen.needs_values,))
     view = _view(eye, models, {**values, **eye.named(active)})
     progress(Progress("scan", 3, 4, "ranks"))
     wishes = _wishes(config, view.snapshot, active, models) if active else None
     used = tuple(opinion.used for opinion in models.values())
-    return Sight(name, chosen, view, eye.prices, due, used, wishes, (*notes, *silent, *_doubts(used)))
+    return Sight(name, chosen, view, eye.prices, due, used, wishes, (*notes, *silent, *doubts(used)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,92 +132,40 @@ class _Opinion:
     reasons: Contributions | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Eye:
-    """The lake at one time, and what was computed from it so far."""
+def _opinion(eye: Eye, name: str) -> _Opinion:
+    predictor, values = eye.predictor(name), eye.inputs(name)
+    return _Opinion(eye.used(predictor), eye.scores(predictor, values), _why(eye, predictor, values))
 
-    config: Config
-    snapshot: Snapshot
-    prices: Market
-    store: ModelStore
-    allow_rejected: bool
-    computed: dict[tuple[FeatureSpec, ...], NDArray[np.float32]] = field(default_factory=dict)
 
-    def opinion(self, name: str) -> _Opinion:
-        session, panel = self.prices.sessions[-1], self.prices.panel
-        specs = feature_set(self.config, model_settings(self.config, name).features)
-        predictor = open_predictor(
-            self.store, self.snapshot, name, specs, window=(session, session), allow_rejected=self.allow_rejected
-        )
-        self.refuse_few_names({spec.name: spec.looks_across for spec in specs})
-        values = self.features(specs)[:, :, -1]
-        scores = predictor.predict(session, panel.symbols, values)
-        return _Opinion(
-            self._used(name, predictor), np.where(panel.members[:, -1], scores, np.nan), self._why(predictor, values)
-        )
+def _why(eye: Eye, predictor: Predictor, values: NDArray[np.float32]) -> Contributions | None:
+    if eye.session <= predictor.passport.train.label_end:
+        return None
+    parts = predictor.contributions(values)
+    names = tuple(ref.name for ref in predictor.passport.features)
+    return Contributions(names, values.T.astype(np.float64), parts[:, :-1], parts[:, -1])
 
-    def features(self, specs: tuple[FeatureSpec, ...]) -> NDArray[np.float32]:
-        if specs not in self.computed:
-            with workers() as executor:
-                self.computed[specs] = feature_values(self.config, self.prices, specs, executor=executor)
-        return self.computed[specs]
 
-    def values(self, expressions: Sequence[Expr]) -> dict[str, FloatArray]:
-        """Return the values of expressions by key, (N, T)."""
-        if not expressions:
-            return {}
-        self.refuse_few_names({expr.key: looks_across(expr) for expr in expressions})
-        found = self.features(tuple(_anonymous(expr) for expr in expressions))
-        return {expr.key: grid.astype(np.float64) for expr, grid in zip(expressions, found, strict=True)}
-
-    def named(self, active: Mapping[str, Strategy]) -> dict[str, FloatArray]:
-        """Return the features that strategies ask for, by name, (N, T)."""
-        names = tuple(dict.fromkeys(name for strategy in active.values() for name in strategy.needs_features))
-        if not names:
-            return {}
-        specs = feature_set(self.config, *names)
-        return {s.name: grid.astype(np.float64) for s, grid in zip(specs, self.features(specs), strict=True)}
-
-    def refuse_few_names(self, across: Mapping[str, bool]) -> None:
-        names, least = int(self.prices.panel.members[:, -1].sum()), self.config.features.min_names
-        needing = [name for name, looks in across.items() if looks]
-        if needing and names < least:
-            raise InsufficientDataError(
-                f"{needing[0]} compares symbols with each other and needs {least} members; "
-                f"the universe has {names} on {self.prices.sessions[-1]}.",
-                needed=least,
-                got=names,
-                fix="Backfill more symbols, loosen `universe`, or lower `features.min_names` and train again.",
-            )
-
-    def _used(self, name: str, predictor: Predictor) -> ModelUsed:
-        passport = predictor.passport
-        status = self.store.find(name, passport.version).status
-        end = passport.train.label_end
-        return ModelUsed(name, passport.version, status, end, out_of_fold=self.prices.sessions[-1] <= end)
-
-    def _why(self, predictor: Predictor, values: NDArray[np.float32]) -> Contributions | None:
-        if self.prices.sessions[-1] <= predictor.passport.train.label_end:
-            return None
-        parts = predictor.contributions(values)
-        names = tuple(ref.name for ref in predictor.passport.features)
-        return Contributions(names, values.T.astype(np.float64), parts[:, :-1], parts[:, -1])
+def _values(eye: Eye, expressions: Sequence[Expr]) -> dict[str, FloatArray]:
+    """Return the values of expressions by key, (N, T)."""
+    if not expressions:
+        return {}
+    eye.refuse_few_names({expr.key: looks_across(expr) for expr in expressions})
+    found = eye.features(tuple(_anonymous(expr) for expr in expressions))
+    return {expr.key: grid.astype(np.float64) for expr, grid in zip(expressions, found, strict=True)}
 
 
 def _anonymous(expr: Expr) -> FeatureSpec:
     return FeatureSpec(expr.key, expr, feature_key(expr), False, "scanner", expr.key, "not stated", "", "")
 
 
-def _strategies(
-    eye: _Eye, models: dict[str, _Opinion], only: str | None
-) -> tuple[dict[str, Strategy], tuple[str, ...]]:
+def _strategies(eye: Eye, models: dict[str, _Opinion], only: str | None) -> tuple[dict[str, Strategy], tuple[str, ...]]:
     """Return the strategies that can answer, with their models added to ``models``, and why others cannot."""
     if only is None and not eye.config.strategies:
         return {}, ()
     active, silent = {}, []
     for name, strategy in strategies(eye.config, only).items():
         try:
-            models |= {model: eye.opinion(model) for model in strategy.needs_models if model not in models}
+            models |= {model: _opinion(eye, model) for model in strategy.needs_models if model not in models}
         except Stopped:
             raise
         except AitraderError as error:
@@ -241,12 +177,9 @@ def _strategies(
     return active, tuple(silent)
 
 
-def _view(eye: _Eye, models: Mapping[str, _Opinion], values: Mapping[str, FloatArray]) -> ScanView:
+def _view(eye: Eye, models: Mapping[str, _Opinion], values: Mapping[str, FloatArray]) -> ScanView:
     panel = eye.prices.panel
-    predictions = {}
-    for name, opinion in models.items():
-        predictions[name] = np.full(panel.shape, np.nan)
-        predictions[name][:, -1] = opinion.scores
+    predictions = {name: eye.alone(opinion.scores) for name, opinion in models.items()}
     lag = timedelta(minutes=eye.config.data.lag_minutes)
     history = History.of(panel, eye.prices.calendar, features=values, predictions=predictions, lag=lag)
     why = {name: opinion.reasons for name, opinion in models.items() if opinion.reasons is not None}
@@ -300,13 +233,3 @@ def _complete(config: Config, prices: Market) -> tuple[str, ...]:
             f"{text}; {config.data.min_coverage:.0%} must have one.", fix="Run `aitrader backfill`, then scan again."
         )
     return (text,)
-
-
-def _doubts(used: Sequence[ModelUsed]) -> tuple[str, ...]:
-    notes = [f"model {one.name} {one.version} did not pass its gate" for one in used if one.status == "rejected"]
-    notes += [
-        f"model {one.name} was trained up to {one.label_end}: its folds predict, and give no reasons"
-        for one in used
-        if one.out_of_fold
-    ]
-    return tuple(notes)
