@@ -4,10 +4,12 @@ import csv
 import math
 import unicodedata
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Final, Literal, TextIO
 
-Unit = Literal["fraction", "bps", "ratio", "usd", "count", "sessions", "ic"]
-"""``fraction`` is shown in percent, ``bps`` as basis points, ``ratio`` with two decimals, ``ic`` with three."""
+Unit = Literal["fraction", "bps", "ratio", "usd", "price", "count", "sessions", "ic"]
+"""``fraction`` is shown in percent, ``bps`` as basis points, ``ratio`` and ``price`` with two decimals, ``ic`` with
+three."""
 
 MISSING: Final = "\u2013"
 MINUS: Final = "\u2212"
@@ -28,6 +30,16 @@ def show(value: float, unit: Unit, *, short: bool = False) -> str:
         if float(value) < 0 and any(digit in text for digit in "123456789")
         else text.lstrip("-")
     )
+
+
+def amount(shares: Decimal) -> str:
+    """Return a number of shares, exactly and without trailing zeros.
+
+    >>> amount(Decimal("1200.500000")), amount(Decimal("1E+2"))
+    ('1,200.5', '100')
+    """
+    text = f"{shares:,f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", MINUS)
 
 
 def plain(text: object) -> str:
@@ -66,6 +78,8 @@ def _long(value: float, unit: Unit) -> str:
             return f"{value:.2f}"
         case "ic":
             return f"{value:.3f}"
+        case "price":
+            return f"{value:,.2f}"
         case _:
             return f"{value:,.0f}"
 

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from aitrader.reports.figures import plain, show
+from aitrader.reports.figures import amount, plain, show
 
 
 def render_page(template: str, **values: Any) -> str:
@@ -29,6 +29,7 @@ def _environment() -> jinja2.Environment:
         finalize=_clean,
     )
     environment.filters["show"] = show
+    environment.filters["amount"] = amount
     return environment
 
 
