@@ -2,8 +2,8 @@
 
 import pytest
 
-from aitrader.config.load import load
-from aitrader.config.schema import Risk
+from aitrader.config.load import load, usable
+from aitrader.config.schema import Config, Risk
 from aitrader.errors import ConfigError, UnknownNameError, UsageError
 
 
@@ -234,3 +234,32 @@ def test_reading_leaves_no_trace_of_the_process_environment(root, monkeypatch):
     monkeypatch.setenv("AITRADER__BOOK", "other")
 
     assert load(root, env={}).config.book == "main"
+
+
+def test_an_emergency_reads_what_is_whole_and_takes_the_defaults_for_the_rest(root):
+    (root / "config" / "risk.yaml").write_text("max_gross: 50%\n  broken: [\n")
+    (root / "config" / "schedule.yaml").write_text("no_orders_first_min: never\n")
+    (root / "config" / "execution.yaml").write_text("costs: {spread_bps: 7}\n")
+    (root / "config" / "nonsense.yaml").write_text("a: 1\n")
+
+    config, problems = usable(root, env={}, profile="absent", sets=["data.source=sample", "oops"])
+
+    assert config.execution.costs.spread_bps == 7
+    assert config.data.source == "sample"
+    assert (config.risk, config.schedule) == (Config().risk, Config().schedule)
+    assert len(problems) == 5
+    for name in ("risk.yaml", "schedule.yaml", "nonsense.yaml", "absent", "oops"):
+        assert any(name in problem for problem in problems)
+
+
+def test_an_emergency_without_any_settings_has_the_defaults(tmp_path):
+    assert usable(tmp_path, env={}) == (Config(), ())
+
+
+def test_an_emergency_reads_one_file_of_all_settings(root):
+    (root / "all.yaml").write_text("book: other\nrisk: {max_gross: much}\n")
+
+    config, problems = usable(root, env={}, config_path=root / "all.yaml")
+
+    assert (config.book, config.risk) == ("other", Config().risk)
+    assert len(problems) == 1

@@ -9,8 +9,9 @@ each other, and a mapping left empty changes nothing.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from aitrader.config.root import MARKER
 from aitrader.config.schema import Config
 from aitrader.config.secrets import Secrets, refuse_secrets
 from aitrader.config.section import DEFAULT, leaves, locate, nearest, origin_of, parse_section
-from aitrader.errors import ConfigError, UsageError
+from aitrader.errors import AitraderError, ConfigError, UsageError
 from aitrader.registry import unknown_name
 
 PREFIX: Final = "AITRADER__"
@@ -101,6 +102,60 @@ def load(
         hash=hashlib.sha256(text.encode()).hexdigest(),
         secrets=Secrets(env, env_file=env_file),
     )
+
+
+def usable(
+    root: Path,
+    *,
+    env: Mapping[str, str],
+    config_path: Path | None = None,
+    profile: str | None = None,
+    sets: Iterable[str] = (),
+) -> tuple[Config, tuple[str, ...]]:
+    """Return the settings as far as they can be read, and why the rest of them are the defaults.
+
+    For an emergency alone, which must not wait for somebody to mend a file: a file, a profile or a section with an
+    error counts as if it were not there.
+    """
+    folder = config_path or root / MARKER.parent
+    problems: list[str] = []
+    layer = _Layer({}, {})
+    for file in _yaml_files(folder):
+        layer = _covered(layer, partial(_part, root, file), problems)
+    if folder.is_file():
+        layer = _covered(layer, partial(_file_layer, folder, _shown(root, folder)), problems)
+    if profile is not None:
+        profiles = (folder if folder.is_dir() else root / MARKER.parent) / "profiles"
+        layer = _covered(layer, partial(_profile_layer, root, profiles, profile), problems)
+    layer = _covered(layer, partial(_environment_layer, env, layer.tree), problems)
+    for text in sets:
+        layer = _covered(layer, partial(_set_layer, [text]), problems)
+    values: dict[str, Any] = {}
+    for section, value in layer.tree.items():
+        try:
+            parse_section(Config, locate(values | {section: value}, layer.origins))
+            values[section] = value
+        except ConfigError as error:
+            problems.append(str(error))
+    return parse_section(Config, locate(values, layer.origins)), tuple(problems)
+
+
+def _covered(layer: _Layer, upper: Callable[[], _Layer], problems: list[str]) -> _Layer:
+    """Return ``layer`` covered by the upper one, or as it is where that cannot be read; ``problems`` says why."""
+    try:
+        return layer.under(upper())
+    except (AitraderError, OSError) as error:
+        problems.append(str(error))
+        return layer
+
+
+def _yaml_files(path: Path) -> list[Path]:
+    """Return the files of settings in a folder, the marker first; none where it cannot be read."""
+    try:
+        found = [file for file in path.iterdir() if file.suffix == ".yaml" and not file.name.startswith(".")]
+    except OSError:
+        return []
+    return sorted(found, key=lambda item: (item.name != MARKER.name, item.name))
 
 
 def _yaml_layer(root: Path, path: Path) -> _Layer:
