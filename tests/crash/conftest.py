@@ -1,0 +1,74 @@
+"""The tool that kills, how much of it there is time for, and a process to fork commands from."""
+
+import importlib.util
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+
+def _load(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is tried: a sample in `make test`, every point in `make reliability`, longer loops in `make soak`.
+
+    A test is cut into ``parts``, for as many processes; each tries ``points`` of its points (None: all) and dies
+    ``kills`` random deaths.
+    """
+
+    parts: int
+    points: int | None
+    kills: int
+
+    def some(self, points, part):
+        """Return the points that this part tries, a sample spread evenly."""
+        mine = points[part :: self.parts]
+        count = len(mine) if self.points is None else min(self.points, len(mine))
+        return [mine[len(mine) * number // count] for number in range(count)]
+
+
+EFFORTS = {"sample": Effort(1, 6, 4), "all": Effort(4, None, 60), "soak": Effort(4, None, 2_000)}
+EFFORT = EFFORTS[os.environ.get("RELIABILITY", "sample")]
+
+
+def pytest_generate_tests(metafunc):
+    """Cut the tests that ask for a ``part``."""
+    if "part" in metafunc.fixturenames:
+        metafunc.parametrize("part", range(EFFORT.parts))
+
+
+@pytest.fixture(scope="session")
+def crashpoints():
+    """tests/crash/crashpoints.py as a module."""
+    return _load("crashpoints")
+
+
+@pytest.fixture(scope="session")
+def effort():
+    """As the environment variable RELIABILITY says: sample (default), all or soak."""
+    return EFFORT
+
+
+@pytest.fixture
+def commands(crashpoints, tmp_path):
+    """Commands run in forks, with a scratch folder of this test."""
+    with crashpoints.Commands(tmp_path / "scratch") as running:
+        yield running
+
+
+@pytest.fixture
+def kills(record_property):
+    """Count kills and what was found after them, for the report."""
+    counted = {"kills": 0}
+    yield counted
+    for name, number in counted.items():
+        record_property(name, number)
