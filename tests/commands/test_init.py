@@ -38,7 +38,7 @@ def test_the_starter_states_the_defaults(run_cli, tmp_path, bare_root):
     assert all(item["origin"].startswith("config/") for item in written)
 
 
-def test_the_demo_profile_holds_five_names_and_widens_position_and_order_for_them(run_cli, tmp_path):
+def test_the_demo_profile_holds_five_names_and_widens_the_limits_that_five_names_need(run_cli, tmp_path):
     run_cli("init", tmp_path / "new")
 
     differences = run_cli("config", "diff", "base", "demo", "--json", root=tmp_path / "new").envelope["result"]
@@ -48,6 +48,8 @@ def test_the_demo_profile_holds_five_names_and_widens_position_and_order_for_the
         "strategies.leaders.params.top": "5",
         "risk.max_position": 0.2,
         "risk.max_order_equity_share": 0.2,
+        "risk.max_daily_loss": 0.2,
+        "risk.max_drawdown": 0.7,
     }
 
 

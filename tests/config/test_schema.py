@@ -161,3 +161,11 @@ def test_a_share_has_its_bounds_in_the_json_schema():
     described = Config.model_json_schema()["$defs"]["Risk"]["properties"]["max_position"]
 
     assert (described["minimum"], described["maximum"]) == (0, 1)
+
+
+def test_live_needs_a_largest_order_in_usd():
+    with pytest.raises(ConfigError, match="mode live needs risk.max_order_notional"):
+        setting("mode", "live")
+
+    live = parse_section(Config, {"mode": "live", "risk": {"max_order_notional": "2500"}})
+    assert live.risk.max_order_notional == 2500

@@ -427,3 +427,9 @@ class Config(Section):
         if self.execution.auction and self.portfolio.fractional:
             raise ValueError("portfolio.fractional and an auction entry (execution.entry) exclude each other")
         return self
+
+    @model_validator(mode="after")
+    def _live_has_a_largest_order(self) -> "Config":
+        if self.mode == "live" and self.risk.max_order_notional is None:
+            raise ValueError("mode live needs risk.max_order_notional, the largest order in USD")
+        return self

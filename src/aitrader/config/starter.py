@@ -46,11 +46,17 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
 _PROFILES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "demo": (
         """Real prices without an account: 29 US large caps, 1998 to 2013, from the extra [sample].
-        The strategy holds five names, so the limits on one position and on one order are wider than the defaults.""",
+        The strategy holds five names, so the limits on one position, one order and on losses are wider than the
+        defaults, at which the book would halt within weeks.""",
         {
             "data": {"source": "sample"},
             "strategies": {"leaders": {"params": {"top": 5}}},
-            "risk": {"max_position": "20%", "max_order_equity_share": "20%"},
+            "risk": {
+                "max_position": "20%",
+                "max_order_equity_share": "20%",
+                "max_daily_loss": "20%",
+                "max_drawdown": "70%",
+            },
         },
     ),
     "ci": (
@@ -59,12 +65,13 @@ _PROFILES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     ),
     "paper": ("A paper account at Alpaca, and its data.", {"mode": "paper", "data": {"source": "alpaca"}}),
     "live": (
-        "Real money. Half of the default size of a position and of an order, in twice as many names, to begin with.",
+        """Real money. Half of the default size of a position and of an order, in twice as many names, to begin with; set
+        max_order_notional (USD) to what one order may cost you.""",
         {
             "mode": "live",
             "data": {"source": "alpaca"},
             "strategies": {"leaders": {"params": {"top": 20}}},
-            "risk": {"max_position": "5%", "max_order_equity_share": "5%"},
+            "risk": {"max_position": "5%", "max_order_equity_share": "5%", "max_order_notional": 5000},
         },
     ),
 }
