@@ -11,6 +11,7 @@
     │   ├── DataFetchError            3  a source refused, failed or timed out after its retries
     │   ├── InsufficientDataError     3  less history than the job needs (``needed``, ``got``)
     │   ├── LakeError                 3  a file is missing, damaged or of another version
+    │   ├── JournalError              3  the record of trading is missing, damaged, of another account or version
     │   ├── DataLeakageError          3  a model would decide on what it was trained on
     │   ├── ModelTrainingError        3  nothing could be fitted, or nothing passed
     │   └── ModelStoreError           3  a stored model is damaged, missing or of another feature set
@@ -76,6 +77,10 @@ class InsufficientDataError(DataError):
 
 class LakeError(DataError):
     """A lake file or catalog is missing, damaged or of another version."""
+
+
+class JournalError(DataError):
+    """The record of a book is missing, damaged, of another account, or was written by a newer version."""
 
 
 class DataLeakageError(DataError):
