@@ -172,12 +172,12 @@ def test_the_brokers_refusal_is_recorded_and_the_turn_goes_on(past, make_rules):
     assert set(played.state.book.positions) == {"B"}
 
 
-def test_an_unknown_outcome_holds_its_symbol_and_the_others_go_on(past, make_rules):
-    played = Played(past([[10, 10], [20, 20]]), make_rules(), Unknown("timeout"), top=2)
+def test_an_outcome_that_stays_unknown_holds_its_symbol_and_the_others_go_on(past, make_rules):
+    played = Played(past([[10, 10], [20, 20]]), make_rules(), *[Unknown("timeout")] * 3, top=2)
     played.play(1)
 
-    assert [event.outcome for event in played.of(OrderOutcome)] == ["unknown", "accepted"]
-    assert played.state.held == {"A": "the outcome of at-main-20130701-top-A-buy-e-1 is unknown"}
+    assert [event.outcome for event in played.of(OrderOutcome)] == ["absent", "absent", "unknown", "accepted"]
+    assert played.state.held == {"A": "the outcome of at-main-20130701-top-A-buy-e-1 is unknown: timeout"}
     assert set(played.state.book.positions) == {"B"}
 
 
@@ -224,6 +224,6 @@ def test_fills_at_the_close_are_booked_by_the_next_turn_before_the_book_is_value
     played.play(1)
     played.play(2, due=())
 
-    assert played.kinds()[-2:] == ["FillBooked", "BookValued"]
+    assert played.kinds()[-3:] == ["FillBooked", "BookValued", "SessionOpened"]
     assert played.of(BookValued)[-1].gross == 800.0
     assert replay(played.journal.events(), Decimal(1000)) == played.broker.book

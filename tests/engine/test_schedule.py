@@ -2,9 +2,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from aitrader.config.schema import Schedule
 from aitrader.domain.calendars import calendar
 from aitrader.domain.orders import Entry
-from aitrader.engine.schedule import due, entry_time
+from aitrader.engine.schedule import due, entry_time, window
 
 XNYS = calendar("XNYS")
 
@@ -69,3 +70,33 @@ def test_orders_leave_at_the_time_of_their_entry(entry, time):
 
 def test_before_the_close_means_the_early_close_of_a_half_day():
     assert entry_time(date(2013, 7, 3), Entry.CLOSE_AUCTION, XNYS) == datetime(2013, 7, 3, 16, 45, tzinfo=UTC)
+
+
+def utc(text):
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("entry", "opens", "closes"),
+    [
+        (Entry.AFTER_OPEN, "2013-08-08T13:35", "2013-08-08T19:55"),
+        (Entry.VWAP, "2013-08-08T13:35", "2013-08-08T19:55"),
+        (Entry.OPEN_AUCTION, "2013-08-08T13:25", "2013-08-08T13:28"),
+        (Entry.CLOSE_AUCTION, "2013-08-08T19:45", "2013-08-08T19:50"),
+    ],
+)
+def test_orders_leave_inside_the_window_of_their_entry(entry, opens, closes):
+    assert window(date(2013, 8, 8), entry, XNYS, Schedule()) == (utc(opens), utc(closes))
+
+
+def test_a_window_shrinks_with_the_settings_and_with_a_half_day():
+    # 2012-07-03 closed at 13:00 New York, 17:00 UTC.
+    late = Schedule(no_orders_first_min=30, no_orders_last_min=60)
+
+    assert window(date(2012, 7, 3), Entry.AFTER_OPEN, XNYS, late) == (utc("2012-07-03T14:00"), utc("2012-07-03T16:00"))
+
+
+def test_orders_after_the_open_leave_no_earlier_than_their_entry_time():
+    free = Schedule(no_orders_first_min=0, no_orders_last_min=0)
+
+    assert window(date(2013, 8, 8), Entry.AFTER_OPEN, XNYS, free) == (utc("2013-08-08T13:35"), utc("2013-08-08T20:00"))

@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import lru_cache
 from math import isfinite
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from aitrader.config.schema import Execution, Portfolio, Risk
 from aitrader.domain.events import DecisionMade
@@ -29,13 +29,17 @@ _ROUNDING: Final = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What holds for every decision of a book: its name, and the settings of sizing, entry, costs and limits."""
+    """What holds for every decision of a book: its name, and the settings of sizing, entry, costs and limits.
+
+    ``settlement`` is when its sales are money, as the setting ``account.settlement`` says.
+    """
 
     book: str
     portfolio: Portfolio
     execution: Execution
     risk: Risk
     instruments: Mapping[Symbol, Instrument] = field(default_factory=lambda: MappingProxyType({}))
+    settlement: Literal["cash_t1", "margin"] = "cash_t1"
 
 
 def decide(
@@ -63,7 +67,7 @@ def decide(
     everybody = {**standing, **targets}
     weights = combined(everybody, rules.portfolio.invested)
     prices = closes(snapshot, {*weights, *book.positions})
-    equity = book.equity(prices)
+    equity = book.equity(known_closes(snapshot, book.positions))
     terms = Terms(equity, rules.portfolio, rules.execution.costs, rules.risk.cash_reserve, rules.instruments)
     place = places(snapshot.symbols)
     fresh = {symbol: price for symbol, price in prices.items() if snapshot.stale[place[symbol]] == 0}
@@ -98,6 +102,24 @@ def closes(snapshot: MarketSnapshot, symbols: Iterable[Symbol]) -> dict[Symbol, 
     """Return the last closes of ``symbols`` as money; a symbol that never had one is absent."""
     place = places(snapshot.symbols)
     return decimal_prices({s: float(snapshot.close[place[s]]) for s in sorted(symbols) if s in place})
+
+
+def known_closes(snapshot: MarketSnapshot, held: Iterable[Symbol]) -> dict[Symbol, Decimal]:
+    """Return the last closes of what is ``held``.
+
+    Raises
+    ------
+    DataError
+        One has none: then nobody knows what the book is worth.
+    """
+    prices = closes(snapshot, held)
+    missing = sorted(set(held) - set(prices))
+    if missing:
+        raise DataError(
+            f"{', '.join(missing)} is held and has no price up to {snapshot.session}: the book has no value.",
+            fix=f"Run `aitrader backfill --symbols {','.join(missing)}`.",
+        )
+    return prices
 
 
 @lru_cache(maxsize=4)

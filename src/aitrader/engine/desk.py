@@ -2,17 +2,24 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from types import MappingProxyType
-from typing import Protocol
+from typing import Final, Protocol, TypeVar
 
 from aitrader.brokers.broker import Broker
+from aitrader.domain.clock import Clock
 from aitrader.domain.events import ActionBooked, Event, Latch, Latched
 from aitrader.domain.snapshot import MarketSnapshot
 from aitrader.engine.decide import Rules
 from aitrader.engine.state import State, after
+from aitrader.errors import BrokerError
 from aitrader.journal.journal import Journal
 from aitrader.strategies.strategy import Strategy
+
+T = TypeVar("T")
+
+READ_AGAIN: Final = (0.5, 1.0, 2.0)
+"""Seconds to wait before a question that the broker did not answer is asked again."""
 
 
 class Market(Protocol):
@@ -44,7 +51,9 @@ class Desk:
     """What stays the same from turn to turn. ``models`` maps a model's name to the version that predicts.
 
     Without ``halts`` latches are recorded and not obeyed, as in a backtest, which shows what came after as well.
-    ``wait`` takes seconds of the wall clock, where there is one to wait for.
+    ``wait`` takes seconds of the wall clock, where there is one to wait for; without a ``clock`` time stands during
+    a turn. ``ages`` are the sessions since the last price that each model learned from, where they are to be limited.
+    With ``live`` a count of orders beyond its limit shuts HALT.
     """
 
     market: Market
@@ -55,6 +64,28 @@ class Desk:
     models: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     halts: Halts | None = None
     wait: Callable[[float], None] = lambda _: None
+    clock: Clock | None = None
+    ages: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    live: bool = False
+
+    def time(self, at: datetime) -> datetime:
+        """Return the time of a row: ``at``, when the turn began, or what the clock shows since; never earlier."""
+        return at if self.clock is None else max(at, self.clock())
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """Return the broker's answer to a question that changes nothing, asked again a few times where it fails.
+
+        Raises
+        ------
+        BrokerError
+            The last attempt failed as well.
+        """
+        for seconds in READ_AGAIN:
+            try:
+                return question()
+            except BrokerError:
+                self.wait(seconds)
+        return question()
 
     def latches(self, state: State) -> frozenset[Latch]:
         """Return the latches that orders have to obey now."""

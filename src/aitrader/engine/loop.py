@@ -1,9 +1,10 @@
 """The one loop of trading: a turn per session, at entry time, whatever the clock, the broker and the predictor are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 
 from aitrader.domain.events import (
     ActionBooked,
@@ -16,25 +17,32 @@ from aitrader.domain.events import (
     OrderRefused,
     SessionOpened,
 )
-from aitrader.domain.orders import Entry, NotFound, Order, Side
+from aitrader.domain.orders import Entry, NotFound, Order, Refusal, Side
+from aitrader.domain.quotes import Quote
 from aitrader.domain.snapshot import MarketSnapshot
 from aitrader.domain.symbols import Symbol
-from aitrader.engine.decide import Weights, closes, decide, places
+from aitrader.engine.decide import Weights, closes, decide, known_closes, places
 from aitrader.engine.desk import Desk
-from aitrader.engine.order_desk import send
+from aitrader.engine.order_desk import refuse, send
+from aitrader.engine.schedule import Window
 from aitrader.engine.state import State
 from aitrader.errors import DataError
 from aitrader.portfolio.rebalance import after_splits
 from aitrader.risk.breakers import losses
 from aitrader.risk.exposure import RiskContext
 from aitrader.risk.review import Review, review
+from aitrader.strategies.strategy import Strategy
+
+COUNTS: Final = ("max_orders_per_run", "max_orders_per_day", "max_orders_per_symbol_day")
+"""Limits that stop a program which repeats itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """``session`` opens at ``opened`` and is entered at ``at`` (UTC); ``last`` is the session whose bar came before.
 
-    ``due`` names the strategies that decide on that bar, as ``engine.schedule`` says.
+    ``due`` names the strategies that decide on that bar, as ``engine.schedule`` says. Orders leave inside ``window``
+    only; without one no clock runs that could leave it.
     """
 
     session: date
@@ -42,6 +50,12 @@ class Turn:
     at: datetime
     last: date
     due: frozenset[str]
+    window: Window | None = None
+
+    @property
+    def until(self) -> datetime | None:
+        """When the window closes."""
+        return self.window.closes if self.window else None
 
 
 def turn(desk: Desk, state: State, now: Turn) -> State:
@@ -56,14 +70,13 @@ def turn(desk: Desk, state: State, now: Turn) -> State:
     state = _decided(desk, state, snapshot, now)
     if state.decision is None or state.decision.decision != snapshot.decision:
         return state
-    pending = [order for order in state.decision.orders if order.client_id not in state.sent]
-    reviewed = _review(desk, state, snapshot, pending, _ratios(desk.market.actions(now.session)))
-    for refusal in reviewed.refused:
-        order = refusal.order
-        row = OrderRefused(now.at, order.decision, order.client_id, refusal.code, refusal.reason)
-        state = desk.record(state, row)
+    ratios = _ratios(desk.market.actions(now.session))
+    wanted = after_splits(state.decision.orders, ratios)
+    reviewed = _review(desk, state, snapshot, _Planned(wanted, ratios), now)
+    state = _refused(desk, state, reviewed.refused, now)
     for side in (Side.SELL, Side.BUY):
-        state = send(desk, state, [a for a in reviewed.approved if a.order.side is side], now.at)
+        approved = [one for one in reviewed.approved if one.order.side is side]
+        state = send(desk, state, approved, now.at, wanted=wanted, window=now.window)
         state = book_fills(desk, state)
     return state
 
@@ -78,16 +91,17 @@ def open_session(desk: Desk, state: State, now: Turn) -> State:
     state = follow(desk, book_fills(desk, state, before=now.opened), now.opened)
     if state.valued is None or state.valued.session < now.last:
         state = value_book(desk, state, desk.market.snapshot(now.last))
-    for action in desk.market.actions(now.session):
-        if action.symbol in state.book.positions and (action.symbol, action.kind, action.at) not in state.acted:
+    for action in _still_to_book(desk.market.actions(now.session), state.acted):
+        if action.symbol in state.book.positions:
             state = desk.record(state, action)
     return book_fills(desk, desk.record(state, SessionOpened(now.opened, now.session)))
 
 
 def book_fills(desk: Desk, state: State, *, before: datetime | None = None) -> State:
     """Book what the broker filled since the last fill that was booked, and ``before`` a time."""
-    for fill in desk.broker.fills(after=state.seen):
-        if before is None or fill.at < before:
+    seen = state.seen
+    for fill in desk.ask(lambda: desk.broker.fills(after=seen)):
+        if fill.client_id in state.orders and (before is None or fill.at < before):
             state = desk.record(state, FillBooked(fill.at, fill))
     return state
 
@@ -105,7 +119,7 @@ def follow(desk: Desk, state: State, at: datetime) -> State:
 
 def value_book(desk: Desk, state: State, snapshot: MarketSnapshot) -> State:
     """Record the value of the book at the close of ``snapshot.session``; a loss beyond the limits latches HALT."""
-    prices = closes(snapshot, state.book.positions)
+    prices = known_closes(snapshot, state.book.positions)
     values = [position.quantity * prices[symbol] for symbol, position in state.book.positions.items()]
     net, gross = sum(values, Decimal(0)), sum((abs(value) for value in values), Decimal(0))
     cash = state.book.cash
@@ -122,16 +136,49 @@ def _decided(desk: Desk, state: State, snapshot: MarketSnapshot, now: Turn) -> S
     """Return the state with the decision of the last bar: the recorded one, or a new one if one is due."""
     if state.decision is not None and state.decision.decision == snapshot.decision:
         return state
-    active = {name: strategy for name, strategy in desk.strategies.items() if name in now.due}
+    due = {name: strategy for name, strategy in desk.strategies.items() if name in now.due}
+    active = {name: strategy for name, strategy in due.items() if not _too_old(desk, strategy)}
+    if len(active) < len(due):
+        state = _undecided(desk, state, snapshot, _old_models(desk, due))
     if not active:
         return state
     standing: dict[str, Weights] = {n: state.standing.get(n, {}) for n in desk.strategies if n not in active}
     try:
         made = decide(snapshot, state.closing, active, desk.rules, standing=standing, models=desk.models)
     except DataError as refusal:
-        row = DecisionRefused(snapshot.decided_at, snapshot.decision, snapshot.session, str(refusal))
-        return replace(desk.record(state, row), refusal=refusal)
-    return desk.record(state, made)
+        return _undecided(desk, state, snapshot, refusal)
+    return replace(desk.record(state, made), refusal=state.refusal)
+
+
+def _undecided(desk: Desk, state: State, snapshot: MarketSnapshot, refusal: DataError) -> State:
+    row = DecisionRefused(snapshot.decided_at, snapshot.decision, snapshot.session, str(refusal))
+    return replace(desk.record(state, row), refusal=refusal)
+
+
+def _too_old(desk: Desk, strategy: Strategy) -> list[str]:
+    """Return the models of ``strategy`` that learned nothing for too long."""
+    most = desk.rules.risk.max_model_sessions_old
+    return [name for name in strategy.needs_models if desk.ages.get(name, 0) > most]
+
+
+def _old_models(desk: Desk, due: Mapping[str, Strategy]) -> DataError:
+    names = sorted({name for strategy in due.values() for name in _too_old(desk, strategy)})
+    ages = ", ".join(f"{name} learned nothing for {desk.ages[name]} sessions" for name in names)
+    most = desk.rules.risk.max_model_sessions_old
+    return DataError(
+        f"Too old to decide: {ages}; risk.max_model_sessions_old is {most}.",
+        fix="Run `aitrader train`; what is held stays, and open orders are followed.",
+    )
+
+
+def _still_to_book(actions: Iterable[ActionBooked], booked: Iterable[ActionBooked]) -> Iterator[ActionBooked]:
+    """Yield what an earlier run did not book; two dividends of one symbol on one day are two."""
+    done = list(booked)
+    for action in actions:
+        if action in done:
+            done.remove(action)
+        else:
+            yield action
 
 
 def _ratios(actions: Iterable[ActionBooked]) -> dict[Symbol, Decimal]:
@@ -142,15 +189,24 @@ def _ratios(actions: Iterable[ActionBooked]) -> dict[Symbol, Decimal]:
     return ratios
 
 
-def _review(
-    desk: Desk, state: State, snapshot: MarketSnapshot, planned: Iterable[Order], ratios: Mapping[Symbol, Decimal]
-) -> Review:
-    """Review ``planned`` orders as today's splits make them, at the closes that they were sized with."""
-    orders = after_splits(planned, ratios)
-    symbols = sorted({*(order.symbol for order in orders), *state.book.positions})
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A decision's ``orders`` as today's splits make them; ``ratios`` are new shares per old one."""
+
+    orders: tuple[Order, ...]
+    ratios: Mapping[Symbol, Decimal]
+
+
+def _review(desk: Desk, state: State, snapshot: MarketSnapshot, planned: _Planned, now: Turn) -> Review:
+    """Review what was not sent yet, at the closes that it was sized with."""
+    sent, ratios = state.sent, planned.ratios
+    orders = [order for order in planned.orders if order.client_id not in sent]
+    working = state.open_shares
+    symbols = sorted({*(order.symbol for order in orders), *state.book.positions, *working})
     place = places(snapshot.symbols)
     known = [symbol for symbol in symbols if symbol in place]
     prices = {s: price / ratios.get(s, Decimal(1)) for s, price in closes(snapshot, known).items()}
+    quotes = _quotes(desk, [order.symbol for order in orders])
     context = RiskContext(
         equity=Decimal(repr(state.decision.equity)) if state.decision else state.book.equity(prices),
         book=state.book,
@@ -158,15 +214,45 @@ def _review(
         volume20={s: float(snapshot.volume20[place[s]]) * float(ratios.get(s, 1)) for s in known},
         stale={s: int(snapshot.stale[place[s]]) for s in known},
         members={s for s in known if snapshot.members[place[s]]},
-        fresh=_fresh(desk, orders),
-        sent=state.sent,
+        fresh={s: quote.mid for s, quote in (quotes or {}).items() if quote.flaw is None},
+        sent=sent,
+        latches=desk.latches(state),
+        held={order.symbol: why for order in orders if (why := state.why_held(order))},
+        quotes=quotes,
+        working=working,
     )
-    return review(orders, context, desk.rules.risk)
+    return review(orders, _with_counts(desk, state, context, now), desk.rules.risk)
 
 
-def _fresh(desk: Desk, orders: Iterable[Order]) -> dict[Symbol, Decimal]:
-    """Return the mid quotes, which an order for the opening auction, sent before it, cannot know."""
+def _with_counts(desk: Desk, state: State, context: RiskContext, now: Turn) -> RiskContext:
+    """Return ``context`` with the time, what left before, and what may not be sold yet."""
+    meters, at = state.meters, desk.time(now.at)
+    today = meters.day == at.date()
+    return replace(
+        context,
+        at=at,
+        window=now.window,
+        run=meters.run,
+        by_day=meters.by_day if today else 0,
+        by_symbol=meters.by_symbol if today else {},
+        last_sent=meters.last_sent,
+        locked=state.settlement.locked if desk.rules.settlement == "cash_t1" else {},
+    )
+
+
+def _quotes(desk: Desk, symbols: Sequence[Symbol]) -> Mapping[Symbol, Quote] | None:
+    """Return the quotes of ``symbols``; None for the opening auction, before which nobody can know one."""
     if desk.rules.execution.entry is Entry.OPEN_AUCTION:
-        return {}
-    quotes = desk.broker.market([order.symbol for order in orders]).quotes
-    return {symbol: quote.mid for symbol, quote in quotes.items()}
+        return None
+    return desk.ask(lambda: desk.broker.market(symbols)).quotes if symbols else {}
+
+
+def _refused(desk: Desk, state: State, refusals: Iterable[Refusal], now: Turn) -> State:
+    """Record what the limits forbade; in live, more orders than a count allows shut HALT."""
+    at = desk.time(now.at)
+    for one in refusals:
+        order = one.order
+        state = refuse(desk, state, OrderRefused(at, order.decision, order.client_id, one.code, one.reason))
+        if desk.live and one.code in COUNTS and Latch.HALT not in state.latches:
+            state = desk.shut(state, Latched(at, Latch.HALT, one.code, one.reason))
+    return state

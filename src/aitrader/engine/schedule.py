@@ -1,9 +1,9 @@
-"""On which sessions a strategy decides: a function of the calendar, never of where a run starts."""
+"""On which sessions a strategy decides, and when its orders may leave: functions of the calendar alone."""
 
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
-from aitrader.config.schema import Weekday
+from aitrader.config.schema import Schedule, Weekday
 from aitrader.domain.calendars import Calendar
 from aitrader.domain.orders import Entry
 
@@ -12,8 +12,17 @@ Rebalance = Weekday | int
 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
-
 FIVE_MINUTES: Final = timedelta(minutes=5)
+
+AUCTION_CLOSES: Final = {Entry.OPEN_AUCTION: timedelta(minutes=2), Entry.CLOSE_AUCTION: timedelta(minutes=10)}
+"""How long before an auction US brokers take no more orders for it (Alpaca: 09:28 and 15:50, New York)."""
+
+
+class Window(NamedTuple):
+    """When orders may leave, UTC: from ``opens`` to before ``closes``. It never opens where ``closes`` is not later."""
+
+    opens: datetime
+    closes: datetime
 
 
 def due(session: date, rebalance: Rebalance, calendar: Calendar, *, since: date | None = None) -> bool:
@@ -50,3 +59,18 @@ def entry_time(session: date, entry: Entry, calendar: Calendar) -> datetime:
         Entry.CLOSE_AUCTION: closes - 3 * FIVE_MINUTES,
     }
     return times[entry]
+
+
+def window(session: date, entry: Entry, calendar: Calendar, settings: Schedule) -> Window:
+    """Return when the orders of a decision may leave on ``session``.
+
+    From the entry's time until the broker takes no more orders for its auction; without an auction until
+    ``settings.no_orders_last_min`` before the close, and not within ``settings.no_orders_first_min`` after the open.
+    """
+    opened, closes = calendar.open_of(session), calendar.close_of(session)
+    entered = entry_time(session, entry, calendar)
+    if entry in AUCTION_CLOSES:
+        auction = opened if entry is Entry.OPEN_AUCTION else closes
+        return Window(entered, auction - AUCTION_CLOSES[entry])
+    first, last = timedelta(minutes=settings.no_orders_first_min), timedelta(minutes=settings.no_orders_last_min)
+    return Window(max(entered, opened + first), closes - last)

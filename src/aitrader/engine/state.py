@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import singledispatch
 from types import MappingProxyType
@@ -14,13 +14,13 @@ from aitrader.domain.events import (
     BookOpened,
     BookValued,
     DecisionMade,
-    DecisionRefused,
     Event,
     FillBooked,
     Latch,
     Latched,
     OrderObserved,
     OrderOutcome,
+    OrderRefused,
     OrderSending,
     Reconciled,
     RunStarted,
@@ -30,7 +30,7 @@ from aitrader.domain.events import (
     Told,
     Unlatched,
 )
-from aitrader.domain.orders import Order, OrderStatus
+from aitrader.domain.orders import Fill, Order, OrderStatus, Side
 from aitrader.domain.positions import Book
 from aitrader.domain.settlement import Settlement
 from aitrader.domain.symbols import Symbol
@@ -38,6 +38,11 @@ from aitrader.engine.decide import Weights
 from aitrader.journal.queries import after_event
 
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
+
+MINUTE: Final = timedelta(minutes=1)
+
+CASH: Final = Symbol("USD/USD")
+"""What stands for the cash where a symbol is asked for: no venue trades it. Held, it stops every entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,15 @@ class Tracked:
 
     @property
     def remaining(self) -> Decimal:
-        """Shares that may still be filled."""
-        return self.order.quantity - max(self.booked, self.observed)
+        """Shares that may still change the book: those that may be filled, and those filled and not booked."""
+        if not (self.unresolved or self.working):
+            return max(self.observed - self.booked, Decimal(0))
+        return max(self.order.quantity - self.booked, Decimal(0))
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing can come of it any more: it is final, and every share that the broker told of is booked."""
+        return not (self.unresolved or self.working or self.observed > self.booked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +92,8 @@ class Meters:
     ``previous`` and ``last`` are the equity at the last two closes, ``peak`` the highest close since the book, or a
     latch, was opened, all in USD. Counts are of parent orders: ``by_day`` sent per UTC day,
     ``by_symbol`` sent per symbol on the day ``day``, ``run`` and ``rejects`` since the last command began or session
-    opened, ``unknown`` since the session opened.
+    opened, ``unknown`` since the session opened. ``recent`` are the times of the last minute's requests, and
+    ``last_sent`` says when each symbol was last ordered on each side.
     """
 
     previous: float | None = None
@@ -92,6 +105,8 @@ class Meters:
     run: int = 0
     rejects: int = 0
     unknown: int = 0
+    recent: tuple[datetime, ...] = ()
+    last_sent: Mapping[tuple[Symbol, Side], datetime] = field(default_factory=lambda: _NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +114,13 @@ class State:
     """What a turn hands to the next one, all of it a function of the journal's rows (``refusal`` excepted).
 
     ``closing`` is the book at the close that was valued last, which the next decision is sized with; ``session`` the
-    last session that was opened; ``seen`` the id of the last fill booked. ``orders`` holds by client id what was sent
-    for the last decision, and every earlier order that is not final yet. ``standing`` are each strategy's last
-    targets. ``held`` maps a symbol to why no order of it leaves. ``differences`` are those of the last reconciliation
-    (None: there was none). ``refusal`` is why this turn's decision could not be made.
+    last session that was opened; ``seen`` the id of the last fill booked, ``filled`` how many were since the book was
+    opened or its cash adjusted. ``orders`` holds by client id what was sent for the last decision, and every earlier
+    order of which something may still come; ``refused`` maps those that a limit forbade to its code. ``standing`` are
+    each strategy's last targets. ``acted`` are the corporate actions booked since the last valuation. ``held`` maps a
+    symbol to why no order of it leaves. ``differences`` are those of the last comparison with the broker, None where
+    nothing was compared since an order left or the book changed; ``agreed`` is when they last were none, and ``proven``
+    the last fill booked then. ``refusal`` is why this turn's decision could not be made.
     """
 
     book: Book
@@ -112,14 +130,18 @@ class State:
     standing: Mapping[str, Weights] = field(default_factory=lambda: _NOTHING)
     decision: DecisionMade | None = None
     orders: Mapping[str, Tracked] = field(default_factory=lambda: _NOTHING)
+    refused: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     session: date | None = None
     valued: BookValued | None = None
     seen: str | None = None
+    filled: int = 0
     held: Mapping[Symbol, str] = field(default_factory=lambda: _NOTHING)
     latches: frozenset[Latch] = frozenset()
     meters: Meters = Meters()
-    acted: frozenset[tuple[Symbol, str, datetime]] = frozenset()
+    acted: tuple[ActionBooked, ...] = ()
     differences: tuple[str, ...] | None = None
+    agreed: datetime | None = None
+    proven: str | None = None
     refusal: Exception | None = None
 
     @staticmethod
@@ -134,6 +156,25 @@ class State:
     def sent(self) -> frozenset[str]:
         """The client ids that may not be sent again: all but those which the broker said it never had."""
         return frozenset(name for name, one in self.orders.items() if one.told is not Told.ABSENT)
+
+    @property
+    def reconciled(self) -> bool:
+        """Whether book and broker agreed when they were last compared, and nothing changed the book since."""
+        return self.differences == ()
+
+    def why_held(self, order: Order) -> str | None:
+        """Return why ``order`` may not leave: its symbol is held, or the cash that an entry needs."""
+        return self.held.get(order.symbol) or (None if order.reducing else self.held.get(CASH))
+
+    @property
+    def open_shares(self) -> Mapping[Symbol, Decimal]:
+        """Signed shares by symbol that orders sent so far may still add to the book."""
+        shares: dict[Symbol, Decimal] = {}
+        for one in self.orders.values():
+            if one.told is not Told.ABSENT and one.remaining:
+                symbol = one.order.symbol
+                shares[symbol] = shares.get(symbol, Decimal(0)) + one.order.side.sign * one.remaining
+        return shares
 
     @property
     def unresolved(self) -> tuple[Tracked, ...]:
@@ -171,8 +212,9 @@ def _(event: BookOpened, state: State) -> State:
 
 @_folded.register
 def _(event: BookAdjusted, state: State) -> State:
-    book = after_event(state.book, event)
-    return replace(state, book=book, closing=after_event(state.closing, event))
+    book, closing = after_event(state.book, event), after_event(state.closing, event)
+    filled = 0 if event.cash else state.filled
+    return replace(state, book=book, closing=closing, filled=filled, differences=None)
 
 
 @_folded.register
@@ -183,39 +225,54 @@ def _(event: SessionOpened, state: State) -> State:
 
 @_folded.register
 def _(event: DecisionMade, state: State) -> State:
-    kept = {name: one for name, one in state.orders.items() if one.unresolved or one.working}
+    kept = {name: one for name, one in state.orders.items() if not one.settled}
     return replace(
-        state, decision=event, orders=MappingProxyType(kept), standing={**state.standing, **event.targets}, refusal=None
+        state,
+        decision=event,
+        orders=MappingProxyType(kept),
+        refused=_NOTHING,
+        standing=MappingProxyType({**state.standing, **event.targets}),
+        refusal=None,
     )
 
 
 @_folded.register
-def _(event: DecisionRefused, state: State) -> State:
-    del event
-    return state
+def _(event: OrderRefused, state: State) -> State:
+    return replace(state, refused=MappingProxyType({**state.refused, event.client_id: event.code}))
 
 
 @_folded.register
 def _(event: OrderSending, state: State) -> State:
     order = event.order
     known = state.orders.get(order.client_id)
-    tracked = Tracked(order, event.at, attempts=known.attempts + 1 if known else 1)
     meters = state.meters if known else _counted(state.meters, order.symbol, event.at.date())
-    return replace(state, orders=_with(state, tracked), meters=meters)
+    recent = (*(at for at in meters.recent if event.at - at < MINUTE), event.at)
+    last_sent = MappingProxyType({**meters.last_sent, (order.symbol, order.side): event.at})
+    tracked = replace(known, told=None, attempts=known.attempts + 1) if known else Tracked(order, event.at)
+    return replace(
+        state,
+        orders=_with(state, tracked),
+        meters=replace(meters, recent=recent, last_sent=last_sent),
+        differences=None,
+    )
 
 
 @_folded.register
 def _(event: OrderOutcome, state: State) -> State:
     known = state.orders.get(event.client_id)
-    if known is None:
-        return state
-    status = OrderStatus.REJECTED if event.outcome is Told.REFUSED else known.status
-    meters = replace(
-        state.meters,
-        rejects=state.meters.rejects + (event.outcome is Told.REFUSED),
-        unknown=state.meters.unknown + (event.outcome is Told.UNKNOWN and known.told is not Told.UNKNOWN),
-    )
-    return replace(state, orders=_with(state, replace(known, told=event.outcome, status=status)), meters=meters)
+    if known is None or (known.told is Told.ACCEPTED and event.outcome is not Told.REFUSED):
+        return state  # what the broker has cannot become unknown, nor absent
+    meters, told = state.meters, event.outcome
+    if told is Told.REFUSED:
+        meters = replace(meters, rejects=meters.rejects + 1)
+    elif told is Told.UNKNOWN and known.told is not Told.UNKNOWN:
+        meters = replace(meters, unknown=meters.unknown + 1)
+    elif told is Told.ABSENT:
+        key = (known.order.symbol, known.order.side)
+        sent = {one: at for one, at in meters.last_sent.items() if one != key}
+        meters = replace(meters, last_sent=MappingProxyType(sent))
+    status = OrderStatus.REJECTED if told is Told.REFUSED else known.status
+    return replace(state, orders=_with(state, replace(known, told=told, status=status)), meters=meters)
 
 
 @_folded.register
@@ -230,9 +287,15 @@ def _(event: OrderObserved, state: State) -> State:
 @_folded.register
 def _(event: FillBooked, state: State) -> State:
     fill = event.fill
-    book = after_event(state.book, event)
-    settlement = state.settlement.after_fill(fill, cash=state.book.cash)
-    state = replace(state, book=book, settlement=settlement, seen=fill.fill_id)
+    state = replace(
+        state,
+        book=after_event(state.book, event),
+        closing=_corrected(state, fill),
+        settlement=state.settlement.after_fill(fill, cash=state.book.cash),
+        seen=fill.fill_id,
+        filled=state.filled + 1,
+        differences=None,
+    )
     known = state.orders.get(fill.client_id)
     return state if known is None else replace(state, orders=_with(state, _filled(known, fill.quantity)))
 
@@ -240,8 +303,8 @@ def _(event: FillBooked, state: State) -> State:
 @_folded.register
 def _(event: ActionBooked, state: State) -> State:
     settlement = state.settlement.after_action(event.symbol, event.kind, event.value)
-    acted = state.acted | {(event.symbol, event.kind, event.at)}
-    return replace(state, book=after_event(state.book, event), settlement=settlement, acted=acted)
+    book, acted = after_event(state.book, event), (*state.acted, event)
+    return replace(state, book=book, settlement=settlement, acted=acted, differences=None)
 
 
 @_folded.register
@@ -249,7 +312,7 @@ def _(event: BookValued, state: State) -> State:
     meters = state.meters
     peak = event.equity if meters.peak is None else max(meters.peak, event.equity)
     meters = replace(meters, previous=meters.last, last=event.equity, peak=peak)
-    return replace(state, valued=event, closing=state.book, acted=frozenset(), meters=meters)
+    return replace(state, valued=event, closing=state.book, acted=(), meters=meters)
 
 
 @_folded.register
@@ -264,7 +327,9 @@ def _(event: SymbolReleased, state: State) -> State:
 
 @_folded.register
 def _(event: Reconciled, state: State) -> State:
-    return replace(state, differences=event.differences)
+    if event.differences:
+        return replace(state, differences=event.differences)
+    return replace(state, differences=(), agreed=event.at, proven=state.seen)
 
 
 @_folded.register
@@ -281,6 +346,12 @@ def _(event: Unlatched, state: State) -> State:
 
 def _with(state: State, tracked: Tracked) -> Mapping[str, Tracked]:
     return MappingProxyType({**state.orders, tracked.order.client_id: tracked})
+
+
+def _corrected(state: State, fill: Fill) -> Book:
+    """Return the book of the last close, with ``fill`` where it happened before and was told after."""
+    late = state.valued is not None and fill.at <= state.valued.at
+    return state.closing.after_fill(fill) if late else state.closing
 
 
 def _filled(known: Tracked, quantity: Decimal) -> Tracked:

@@ -1,0 +1,290 @@
+"""Start and recovery: every open intent resolved, every fill booked, the book compared with the broker's."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from aitrader.brokers.broker import Broker
+from aitrader.config.schema import Reconcile
+from aitrader.domain.events import (
+    BookAdjusted,
+    Event,
+    FillBooked,
+    OrderOutcome,
+    OrderSending,
+    Reconciled,
+    SymbolHeld,
+    SymbolReleased,
+    Told,
+)
+from aitrader.domain.orders import BrokerOrder, Entry, NotFound, Order
+from aitrader.domain.symbols import Symbol
+from aitrader.engine.desk import Desk
+from aitrader.engine.loop import follow
+from aitrader.engine.order_desk import adopt, leave_unknown, look_up
+from aitrader.engine.state import CASH, State
+from aitrader.errors import RefusedError
+
+READS: Final = 3
+BETWEEN_READS: Final = 6.0
+"""Seconds: a broker's orders and positions may disagree for up to 10 s, and one read alone holds no symbol."""
+
+HALF_A_CENT: Final = Decimal("0.005")
+"""USD by which a broker may round the value of a fill."""
+
+SHUTDOWN: Final = "shutdown"
+"""The strategy in the ids of closing orders, which leave even where the journal cannot be written."""
+
+_ZERO: Final = Decimal(0)
+
+_PASSING: Final = ("position", "cash", "fills")
+"""Differences that may be gone with the next read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where book and broker disagree: ``ours`` and ``theirs`` in shares of ``symbol``, or in USD for ``CASH``.
+
+    ``kind`` is ``position``, ``cash``, ``fills`` (of one order), ``unknown`` (an order whose outcome nobody knows) or
+    ``foreign`` (an order that the journal lacks).
+    """
+
+    kind: str
+    symbol: Symbol
+    ours: Decimal
+    theirs: Decimal
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def recover(desk: Desk, state: State, at: datetime, reconcile: Reconcile) -> State:
+    """Return the state once everything is known that the broker knows; nothing is sent.
+
+    Comes before any new order, and after ``open_session`` of every session so far: corporate actions that the account
+    has and the book not yet would be differences. An intent that the broker never had is recorded as absent; only
+    the turn of its own decision may send it again. Ends as ``settle`` does.
+
+    Raises
+    ------
+    RefusedError
+        It is another account, or it has orders that this journal never sent.
+    BrokerError
+        The broker does not answer.
+    """
+    number = desk.ask(desk.broker.account).number
+    if state.account is not None and number != state.account:
+        raise RefusedError(
+            f"The journal is of account {state.account}, the broker answers for {number}.",
+            fix="Point the book at its own account; no order was sent.",
+        )
+    for one in state.unresolved:
+        state = _resolved(desk, state, one.order, at)
+    return settle(desk, state, at, reconcile)
+
+
+def settle(desk: Desk, state: State, at: datetime, reconcile: Reconcile) -> State:
+    """Book what the broker did, compare the book with the account, and record how they stand.
+
+    A symbol that differs is held, one that agrees again released; a difference in cash holds ``CASH``, which stops
+    every entry. A difference is believed after three reads.
+
+    Raises
+    ------
+    RefusedError
+        The account has orders that this journal never sent.
+    BrokerError
+        The broker does not answer.
+    """
+    ids = _Ids.of(desk.journal.events())
+    found: tuple[Difference, ...] = ()
+    for read in range(READS):
+        if read:
+            desk.wait(BETWEEN_READS)
+        state = follow(desk, _booked(desk, _adopted(desk, state, ids, at), ids), at)
+        found = _compared(desk, state, reconcile, ids)
+        if not any(one.kind in _PASSING for one in found):
+            break
+    state = _held_where(desk, state, found, at)
+    state = desk.record(state, Reconciled(at, tuple(map(str, found))))
+    foreign = [one for one in found if one.kind == "foreign"]
+    if foreign:
+        raise RefusedError(
+            f"Account {state.account or ''} has {len(foreign)} orders that this journal never sent; {foreign[0]}.",
+            fix="Something else trades this account: stop it, cancel what is open, then `aitrader reconcile --accept`.",
+        )
+    return state
+
+
+def compare(
+    state: State, broker: Broker, settings: Reconcile, *, sent: Collection[str] | None = None
+) -> tuple[Difference, ...]:
+    """Return where ``state`` and the account disagree; reads only, and asks once.
+
+    ``sent`` are the ids of all orders that the journal ever sent: with them closed foreign orders are found as well,
+    those of before the last agreement excepted; without them open ones only.
+
+    Raises
+    ------
+    BrokerError
+        The broker does not answer.
+    """
+    orders = broker.orders()
+    return (
+        *_positions(state, broker, settings),
+        *_cash(state, broker, settings),
+        *_orders(state, {one.client_id: one for one in orders}),
+        *(_foreign(one) for one in orders if _is_foreign(one, state, sent)),
+    )
+
+
+def accepted(state: State, found: Iterable[Difference], at: datetime, reason: str) -> tuple[Event, ...]:
+    """Return the rows with which a person accepts the broker's word: shares and cash move, and holds are released.
+
+    An order of unknown outcome stays open: its own row must come from the broker.
+    """
+    rows: list[Event] = []
+    for one in found:
+        if one.kind == "position":
+            rows.append(BookAdjusted(at, one.symbol, one.theirs - one.ours, _ZERO, reason))
+        elif one.kind == "cash":
+            rows.append(BookAdjusted(at, None, _ZERO, one.theirs - one.ours, reason))
+    open_symbols = {one.order.symbol for one in state.unresolved}
+    rows += [SymbolReleased(at, symbol, reason) for symbol in state.held if symbol not in open_symbols]
+    return (*rows, Reconciled(at, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ids:
+    """Every order that the journal sent, and every fill that it booked."""
+
+    sent: dict[str, Order]
+    fills: set[str]
+
+    @staticmethod
+    def of(events: Iterable[Event]) -> "_Ids":
+        sent: dict[str, Order] = {}
+        fills: set[str] = set()
+        for event in events:
+            if isinstance(event, OrderSending):
+                sent[event.order.client_id] = event.order
+            elif isinstance(event, FillBooked):
+                fills.add(event.fill.fill_id)
+        return _Ids(sent, fills)
+
+
+def _compared(desk: Desk, state: State, reconcile: Reconcile, ids: _Ids) -> tuple[Difference, ...]:
+    return desk.ask(lambda: compare(state, desk.broker, reconcile, sent=ids.sent))
+
+
+def _resolved(desk: Desk, state: State, order: Order, at: datetime) -> State:
+    found = look_up(desk, order.client_id)
+    if isinstance(found, BrokerOrder):
+        return adopt(desk, state, order, found, at)
+    if isinstance(found, NotFound):
+        return desk.record(state, OrderOutcome(at, order.client_id, Told.ABSENT, "the broker has no such order"))
+    return leave_unknown(desk, state, order, at, "the broker did not say")
+
+
+def _adopted(desk: Desk, state: State, ids: _Ids, at: datetime) -> State:
+    """Record what the broker has and the state lacks: orders that showed late, and closes that no journal saw."""
+    for found in desk.ask(desk.broker.orders):
+        known = state.orders.get(found.client_id)
+        if known is not None and known.told in (Told.ABSENT, Told.UNKNOWN):
+            state = adopt(desk, state, known.order, found, at)
+        elif found.client_id not in ids.sent and _is_close(found, desk.rules.book):
+            order = _as_order(found)
+            ids.sent[order.client_id] = order
+            state = desk.record(state, OrderSending(found.submitted_at, order))
+            state = desk.record(state, OrderOutcome(at, order.client_id, Told.ACCEPTED, found.broker_id))
+    return state
+
+
+def _is_close(order: BrokerOrder, book: str) -> bool:
+    parts = order.client_id.split("-")
+    return len(parts) == 8 and (parts[0], parts[1], parts[3], parts[6]) == ("at", book, SHUTDOWN, "k")
+
+
+def _as_order(found: BrokerOrder) -> Order:
+    """Return the closing order that the broker tells of. What it was planned at is not known: 0 USD."""
+    return Order(
+        client_id=found.client_id,
+        symbol=found.symbol,
+        side=found.side,
+        quantity=found.quantity,
+        planned_price=_ZERO,
+        strategy=SHUTDOWN,
+        decision=found.client_id.split("-")[2],
+        entry=Entry.AFTER_OPEN,
+        reducing=True,
+        closing=True,
+    )
+
+
+def _booked(desk: Desk, state: State, ids: _Ids) -> State:
+    """Book every fill of our orders since the last agreement; brokers tell fills late, twice and in another order."""
+    proven = state.proven
+    for fill in desk.ask(lambda: desk.broker.fills(after=proven)):
+        if fill.client_id in ids.sent and fill.fill_id not in ids.fills:
+            ids.fills.add(fill.fill_id)
+            state = desk.record(state, FillBooked(fill.at, fill))
+    return state
+
+
+def _held_where(desk: Desk, state: State, found: Iterable[Difference], at: datetime) -> State:
+    reasons: dict[Symbol, str] = {}
+    for one in found:
+        reasons.setdefault(one.symbol, str(one))
+    for symbol, reason in reasons.items():
+        if symbol not in state.held:
+            state = desk.record(state, SymbolHeld(at, symbol, reason))
+    for symbol in [symbol for symbol in state.held if symbol not in reasons]:
+        state = desk.record(state, SymbolReleased(at, symbol, "book and broker agree"))
+    return state
+
+
+def _positions(state: State, broker: Broker, settings: Reconcile) -> Iterator[Difference]:
+    theirs = {symbol: one.quantity for symbol, one in broker.positions().items()}
+    ours = {symbol: one.quantity for symbol, one in state.book.positions.items()}
+    for symbol in sorted({*theirs, *ours}):
+        here, there = ours.get(symbol, _ZERO), theirs.get(symbol, _ZERO)
+        if not abs(here - there) <= Decimal(repr(settings.qty_tol)):
+            yield Difference(
+                "position", symbol, here, there, f"{symbol}: {here:f} shares here, {there:f} at the broker"
+            )
+
+
+def _cash(state: State, broker: Broker, settings: Reconcile) -> Iterator[Difference]:
+    here, there = state.book.cash, broker.account().cash
+    allowed = Decimal(repr(settings.cash_tol)) + state.filled * HALF_A_CENT
+    if not abs(here - there) <= allowed:
+        yield Difference("cash", CASH, here, there, f"cash: {here:.2f} USD here, {there:.2f} at the broker")
+
+
+def _orders(state: State, theirs: Mapping[str, BrokerOrder]) -> Iterator[Difference]:
+    for name, one in state.orders.items():
+        symbol, found = one.order.symbol, theirs.get(name)
+        filled = found.filled_quantity if found else _ZERO
+        if one.unresolved:
+            yield Difference("unknown", symbol, one.booked, filled, f"{symbol}: the outcome of {name} is unknown")
+        elif found is None and one.told is Told.ACCEPTED:
+            text = f"{symbol}: the broker took {name} and has no such order any more"
+            yield Difference("fills", symbol, one.booked, filled, text)
+        elif one.booked != filled or one.booked > one.order.quantity:
+            text = f"{symbol}: {one.booked:f} shares of {name} are booked, {filled:f} filled at the broker"
+            yield Difference("fills", symbol, one.booked, filled, text)
+
+
+def _is_foreign(one: BrokerOrder, state: State, sent: Collection[str] | None) -> bool:
+    known = one.client_id in (state.orders if sent is None else sent)
+    if known or not one.status.final:
+        return not known
+    return sent is not None and (state.agreed is None or one.submitted_at > state.agreed)
+
+
+def _foreign(one: BrokerOrder) -> Difference:
+    text = f"{one.symbol}: the journal has no {one.client_id}, to {one.side.value} {one.quantity:f}, {one.status.value}"
+    return Difference("foreign", one.symbol, _ZERO, one.filled_quantity, text)
