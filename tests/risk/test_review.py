@@ -7,12 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aitrader.brokers.broker import request_body
-from aitrader.config.schema import Costs, Portfolio, Risk
-from aitrader.domain.orders import Bounds, Entry, Side
-from aitrader.domain.positions import Book, Position
-from aitrader.portfolio.rebalance import Origin, trade_list
-from aitrader.portfolio.sizing import Terms, target_quantities
-from aitrader.risk.exposure import RiskContext
+from aitrader.config.schema import Risk
+from aitrader.domain.orders import Bounds, Side
 from aitrader.risk.limits import GATES, LIMITS, SANITY
 from aitrader.risk.review import review
 
@@ -156,36 +152,6 @@ def test_the_bounds_of_an_exit_follow_a_market_that_left_the_plan(make_order, ma
     (approved,) = review(exits, make_context(0, {"A": 10}, fresh={"A": Decimal(50)}), Risk()).approved
 
     assert (approved.bounds.low, approved.bounds.high) == (Decimal("48.50"), Decimal("51.50"))
-
-
-def weekly(names, share, cash=1_000_000):
-    """Orders that turn a full book of ``names`` names into the same number of others, with its context."""
-    old, new = [f"O{i}" for i in range(names)], [f"N{i}" for i in range(names)]
-    prices = {s: Decimal(f"{20 + 7 * (i % 40)}.{i:02d}") for i, s in enumerate([*old, *new])}
-    held = {s: Position(s, Decimal(int(cash * share / float(prices[s]))), prices[s]) for s in old}
-    book = Book(Decimal(cash) - sum((p.quantity * prices[s] for s, p in held.items()), Decimal(0)), held)
-    terms = Terms(book.equity(prices), Portfolio(), Costs(), Risk().cash_reserve)
-    targets = target_quantities(dict.fromkeys(new, 1 / names), prices, terms).quantities
-    listed = trade_list(targets, book, prices, terms, Origin("main", "20260105", "top", Entry.AFTER_OPEN))
-    context = RiskContext(
-        equity=terms.equity,
-        book=book,
-        prices=prices,
-        volume20=dict.fromkeys(prices, 5e6),
-        stale=dict.fromkeys(prices, 0),
-        members=frozenset(new),
-    )
-    return listed.orders, context
-
-
-@pytest.mark.parametrize(("names", "share"), [(50, 0.0196), (10, 0.098)])
-def test_the_defaults_let_a_full_rebalance_pass(names, share):
-    orders, context = weekly(names, share)
-
-    result = review(orders, context, Risk())
-
-    assert result.refused == ()
-    assert len(result.approved) == 2 * names
 
 
 def test_every_code_is_a_setting_or_a_rule_that_cannot_be_switched_off():
