@@ -1,5 +1,6 @@
 """When everything must stop: losses at the close, and brokers that refuse or keep silent too often."""
 
+from math import isfinite
 from typing import NamedTuple
 
 from aitrader.config.schema import Risk
@@ -20,11 +21,11 @@ def losses(*, previous: float | None, last: float | None, peak: float | None, li
     """
     if last is None:
         return None
-    if not last > 0:
+    if not (isfinite(last) and last > 0):
         return Breach("equity", f"equity is {last} USD")
-    if previous is not None and not last > previous * (1 - limits.max_daily_loss):
+    if previous is not None and not _kept(previous, last, limits.max_daily_loss):
         return Breach("max_daily_loss", _fell("in one session", previous, last, limits.max_daily_loss))
-    if peak is not None and not last > peak * (1 - limits.max_drawdown):
+    if peak is not None and not _kept(peak, last, limits.max_drawdown):
         return Breach("max_drawdown", _fell("from its highest close", peak, last, limits.max_drawdown))
     return None
 
@@ -36,6 +37,10 @@ def bursts(*, rejects: int, unknown: int, limits: Risk) -> Breach | None:
     if unknown >= limits.max_unknown_orders:
         return Breach("max_unknown_orders", f"the outcome of {unknown} orders in one session is unknown")
     return None
+
+
+def _kept(before: float, last: float, limit: float) -> bool:
+    return isfinite(before) and last > before * (1 - limit)
 
 
 def _fell(since: str, before: float, last: float, limit: float) -> str:
