@@ -6,7 +6,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from aitrader.brokers.simulated import SessionBars, SimulatedBroker
+from aitrader.brokers.simulated import SimulatedBroker
+from aitrader.brokers.venue import SessionBars
 from aitrader.config.schema import Costs, Risk
 from aitrader.domain.events import ActionBooked
 from aitrader.domain.orders import Entry, Order, Side, client_order_id

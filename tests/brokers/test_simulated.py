@@ -165,12 +165,20 @@ def test_an_unknown_symbol_is_refused(broker, bars_of, approve_order):
     assert broker.submit(approve_order("ZZZ", 1)).code == "unknown_symbol"
 
 
-def test_orders_leave_during_a_session_only(broker, bars_of, approve_order):
-    assert broker.submit(approve_order("A", 1)).code == "market_closed"
+def test_an_order_sent_while_the_venue_is_closed_waits_for_the_next_open(broker, bars_of, approve_order):
     broker.open_session(bars_of(0, {"A": 20.0}))
     broker.close_session()
 
-    assert broker.submit(approve_order("A", 1)).code == "market_closed"
+    assert isinstance(broker.submit(approve_order("A", 100)), Accepted)
+    assert broker.fills() == []
+    broker.open_session(bars_of(1, {"A": 21.0}))
+
+    (fill,) = broker.fills()
+    assert (fill.price, fill.at) == (21, bars_of(1, {}).opened + timedelta(minutes=5))
+
+
+def test_a_venue_that_told_of_no_session_knows_no_symbol(broker, approve_order):
+    assert broker.submit(approve_order("A", 1)).code == "unknown_symbol"
 
 
 def test_a_request_outside_its_bounds_is_refused(broker, bars_of, approve_order):
@@ -259,9 +267,19 @@ def test_quotes_are_the_open_with_the_spread_around_it_while_the_session_is_open
     assert market.quotes["A"].mid == 20
     assert set(market.quotes) == {"A"}
     assert market.tradable == {"A", "B"}
+
+
+def test_quotes_are_the_last_close_with_its_time_while_the_venue_is_closed(bars_of):
+    broker = SimulatedBroker("SIM-main", Decimal(1), Costs(spread_bps=10))
+    broker.open_session(bars_of(0, {"A": (20.0, 30.0)}))
     broker.close_session()
-    assert broker.market(["A"]).quotes == {}
-    assert broker.market().session is None
+
+    market = broker.market(["A", "B"])
+
+    assert market.session is None
+    assert (market.quotes["A"].bid, market.quotes["A"].ask) == (Decimal("29.985"), Decimal("30.015"))
+    assert market.quotes["A"].at == bars_of(0, {}).closes
+    assert set(market.quotes) == {"A"}
 
 
 def test_a_venue_that_never_opened_has_no_time(broker):

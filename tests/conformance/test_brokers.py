@@ -10,7 +10,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from aitrader.brokers.simulated import SessionBars, SimulatedBroker
+from aitrader.brokers.simulated import SimulatedBroker
+from aitrader.brokers.venue import SessionBars
 from aitrader.config.schema import Costs, Risk
 from aitrader.domain.orders import Accepted, BrokerOrder, Entry, NotFound, Order, OrderStatus, Refused, Side
 from aitrader.domain.positions import Book, Position

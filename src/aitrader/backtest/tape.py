@@ -7,7 +7,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from aitrader.brokers.simulated import SessionBars
+from aitrader.brokers.venue import SessionBars
 from aitrader.domain.events import ActionBooked
 from aitrader.domain.orders import Entry
 from aitrader.domain.snapshot import FloatArray, MarketSnapshot

@@ -1,15 +1,17 @@
-"""A cash account in memory whose orders meet the bars of past sessions."""
+"""A cash account whose orders meet the bars of the sessions that its venue tells of."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aitrader.brokers.broker import Market, Outcome, request_body
+from aitrader.brokers.ledger import Ledger, OrderEnded, OrderMet, OrderTaken, Row, Sent, SessionBegun
+from aitrader.brokers.venue import SessionBars, Venue, VenueSession
 from aitrader.config.schema import Costs
 from aitrader.domain.events import ActionBooked
 from aitrader.domain.instruments import exact_price
@@ -27,101 +29,70 @@ from aitrader.domain.orders import (
 )
 from aitrader.domain.positions import Account, Book, Position
 from aitrader.domain.quotes import Quote
+from aitrader.domain.settlement import Settlement
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import BrokerError
 from aitrader.quant.costs import commission, cost_rate, half_spread
-from aitrader.quant.fills import Bar, fill_price, fillable, reference_price
+from aitrader.quant.fills import fill_price, fillable, reference_price
 
 AFTER_OPEN: Final = timedelta(minutes=5)
 _AT_OPEN: Final = (Entry.OPEN_AUCTION, Entry.AFTER_OPEN)
 
 
 @dataclass(frozen=True, slots=True)
-class SessionBars:
-    """One session of every symbol, as the venue knows it.
+class Standing:
+    """What an account knows besides its rows.
 
-    Arrays hold one value per symbol, at the place that ``places`` gives: prices as traded in USD, NaN where the
-    symbol did not trade; ``volume20`` is the mean daily volume of the 20 sessions *before*, in shares. ``opened``
-    and ``closes`` are UTC.
+    Its time, the session that it was told of last and whether that still runs, the session that closed last, and the
+    prices of what is held.
     """
 
-    session: date
-    opened: datetime
-    closes: datetime
-    places: Mapping[Symbol, int]
-    open: NDArray[np.float64]
-    high: NDArray[np.float64]
-    low: NDArray[np.float64]
-    close: NDArray[np.float64]
-    vwap: NDArray[np.float64]
-    volume20: NDArray[np.float64]
-
-    def bar(self, symbol: Symbol) -> Bar:
-        """Return the prices of one symbol; ``KeyError`` for an unknown one."""
-        place = self.places[symbol]
-        columns = (self.open, self.high, self.low, self.close, self.vwap)
-        return Bar(*(float(column[place]) for column in columns))
-
-    def price(self, prices: NDArray[np.float64], symbol: Symbol) -> Decimal | None:
-        """Return one of ``prices`` as money; None where the symbol is unknown or did not trade."""
-        place = self.places.get(symbol)
-        return None if place is None else exact_price(float(prices[place]))
-
-
-@dataclass(slots=True)
-class _Sent:
-    """An accepted order and what became of it."""
-
-    order: Order
-    broker_id: str
-    submitted_at: datetime
-    status: OrderStatus = OrderStatus.OPEN
-    filled: Decimal = field(default=Decimal(0))
-
-    def told(self) -> BrokerOrder:
-        order = self.order
-        return BrokerOrder(
-            broker_id=self.broker_id,
-            client_id=order.client_id,
-            symbol=order.symbol,
-            side=order.side,
-            quantity=order.quantity,
-            filled_quantity=self.filled,
-            status=self.status,
-            submitted_at=self.submitted_at,
-        )
+    at: datetime | None
+    bars: SessionBars | None
+    last: SessionBars | None
+    running: bool
+    marks: Mapping[Symbol, Decimal]
 
 
 class SimulatedBroker:
-    """A cash account: no shorts, no borrowed money, day orders only, proceeds of sells at once to spend.
+    """A cash account: no shorts, no borrowed money, day orders only.
 
-    The venue is driven from outside, session by session: ``open_session``, then orders, then ``close_session``.
-    Orders that enter at the open are filled when they are submitted, the others at the close; what the volume cap
-    leaves, and whatever meets no price, expires at the close. Prices and volumes of the running session after its
-    open are used by the close only. Fill prices have six decimals, fees are whole cents.
+    Proceeds of sells may be spent at once; under ``cash_t1`` the shares that they bought are sold on the next session
+    at the earliest (``closing`` orders excepted), under ``margin`` at once.
+
+    Either ``advance`` follows a venue's clock, or the sessions are played from outside: ``open_session``, then orders,
+    then ``close_session``, and time stands at what the orders wait for. An order meets one session: the first that it
+    can still enter (for the opening auction: that has not opened; else: that has not closed). Orders for the open are
+    filled there, or when they are sent later in the session, the others at the close, sells before buys; what the
+    volume cap leaves, and whatever meets no price, expires at the close. An order that is open when its symbol is
+    split is canceled before the open, as Nasdaq does (Rule 4761): its shares are not what they were. Prices of the
+    running session after its open are used by the close only. Fill prices have six decimals, fees are whole cents.
     """
 
-    def __init__(self, number: str, cash: Decimal, costs: Costs) -> None:
+    def __init__(
+        self, number: str, cash: Decimal, costs: Costs, *, settlement: Literal["cash_t1", "margin"] = "cash_t1"
+    ) -> None:
         self._number = number
-        self._book = Book(cash)
         self._costs = costs
+        self._ledger = Ledger(cash, settles_later=settlement == "cash_t1")
         self._bars: SessionBars | None = None
+        self._last: SessionBars | None = None
         self._now: datetime | None = None
-        self._open = False
-        self._marks: dict[Symbol, Decimal] = {}
-        self._sent: dict[str, _Sent] = {}
-        self._today: list[_Sent] = []
-        self._waiting: list[_Sent] = []
-        self._fills: list[Fill] = []
-        self._fill_numbers: dict[str, int] = {}
+        self._running = False
+        self._driven = False
 
     @property
     def book(self) -> Book:
         """Cash and positions."""
-        return self._book
+        return self._ledger.book
+
+    @property
+    def settlement(self) -> Settlement:
+        """The cash of today's sales, and the shares that it bought."""
+        return self._ledger.settlement
 
     def open_session(self, bars: SessionBars, actions: Iterable[ActionBooked] = ()) -> tuple[ActionBooked, ...]:
-        """Open a session: first the corporate actions with this ex-date, then the market.
+        """Open a session: first the corporate actions with this ex-date, then the market, for what is queued.
 
         Splits come before dividends, whose amounts are per share as of the ex-date. Dividends are paid at once.
         Returns the actions that met a holding, in the order in which they were booked.
@@ -131,172 +102,289 @@ class SimulatedBroker:
         ValueError
             A session is still open, or this one is not later than the last.
         """
-        if self._open or (self._bars is not None and bars.session <= self._bars.session):
-            raise ValueError(f"session {bars.session} cannot open after {self._bars and self._bars.session}")
-        booked = tuple(a for a in sorted(actions, key=lambda a: a.kind != "split") if a.symbol in self._book.positions)
-        for action in booked:
-            self._book = self._book.after_action(action.symbol, action.kind, action.value)
-            if action.kind == "split":
-                self._marks[action.symbol] /= Decimal(repr(action.value))
-        self._bars, self._now, self._open = bars, bars.opened, True
-        self._mark(bars, bars.open)
+        if self._running:
+            raise ValueError(f"session {bars.session} cannot open before {self._bars and self._bars.session} closes")
+        self._driven, self._now = True, bars.opened
+        booked = self._begin(bars, actions)
+        self._meet_open(bars)
         return booked
 
     def close_session(self) -> None:
         """Close the session: fill what enters at the close (sells first), then let every open order expire."""
-        bars = self._running()
-        waiting, self._waiting = self._waiting, []
-        for sent in sorted(waiting, key=lambda sent: sent.order.side is Side.BUY):
-            self._fill(sent, bars, bars.closes)
-        for sent in self._today:
-            if not sent.status.final:
-                sent.status = OrderStatus.EXPIRED
-        self._today = []
-        self._mark(bars, bars.close)
-        self._now, self._open = bars.closes, False
+        bars = self._bars
+        if bars is None or not self._running:
+            raise ValueError("no session is open")
+        self._close(bars)
+        self._now = bars.closes
+
+    def advance(self, venue: Venue, now: datetime) -> None:
+        """Play what ``venue`` knows up to ``now`` (UTC), which becomes the account's time.
+
+        A session that was told as running is told again until it has closed. If it never is, because its bar was lost,
+        the orders that it should have met expire with it.
+
+        Raises
+        ------
+        ValueError
+            ``now`` lies before the account's time.
+        """
+        if self._now is not None and now < self._now:
+            raise ValueError(f"{now.isoformat()} lies before the account's own time, {self._now.isoformat()}")
+        self._driven, self._now = False, now
+        for told in venue.sessions(self._played, now):
+            self._play(told)
+
+    @property
+    def _played(self) -> date | None:
+        """The last session of which nothing more is to be told."""
+        if self._bars is None:
+            return None
+        return self._bars.session - timedelta(days=1) if self._running else self._bars.session
+
+    def _play(self, told: VenueSession) -> None:
+        bars = told.bars
+        if self._running and self._bars is not None and bars.session != self._bars.session:
+            self._end(self._bars)
+        if self._running:
+            self._bars = bars
+            self._book_actions(bars, told.actions)
+            self._ledger.mark(bars.open, bars.places)
+        else:
+            self._begin(bars, told.actions)
+        self._meet_open(bars)
+        if told.closed:
+            self._close(bars)
+
+    def _begin(self, bars: SessionBars, actions: Iterable[ActionBooked]) -> tuple[ActionBooked, ...]:
+        if self._bars is not None and bars.session <= self._bars.session:
+            raise ValueError(f"session {bars.session} cannot open after {self._bars.session}")
+        self._bars, self._running = bars, True
+        self._ledger.record(SessionBegun(bars.opened, bars.session))
+        booked = self._book_actions(bars, actions)
+        self._ledger.mark(bars.open, bars.places)
+        return booked
+
+    def _book_actions(self, bars: SessionBars, actions: Iterable[ActionBooked]) -> tuple[ActionBooked, ...]:
+        """Book those of ``actions`` that this session has not brought yet; return those that met a holding."""
+        ledger = self._ledger
+        new = [action for action in actions if action not in ledger.acted]
+        booked = tuple(a for a in sorted(new, key=lambda a: a.kind != "split") if a.symbol in ledger.book.positions)
+        split = {action.symbol for action in new if action.kind == "split"}
+        for sent in [sent for sent in ledger.open.values() if sent.order.symbol in split]:
+            ledger.record(OrderEnded(bars.opened, sent.order.client_id, OrderStatus.CANCELED))
+        for action in sorted(new, key=lambda a: a.kind != "split"):
+            ledger.record(action)
+        return booked
+
+    def standing(self) -> Standing:
+        """Return what the account knows besides its rows."""
+        return Standing(self._now, self._bars, self._last, self._running, dict(self._ledger.marks))
+
+    def rows(self, after: int = 0) -> Sequence[Row]:
+        """Return what happened to the account, but for its first ``after`` rows."""
+        return self._ledger.rows[after:]
+
+    def restore(self, rows: Iterable[Row], standing: Standing) -> None:
+        """Make a new account what ``rows`` and ``standing`` say."""
+        for row in rows:
+            self._ledger.record(row)
+        self._ledger.marks = dict(standing.marks)
+        self._now, self._bars, self._last = standing.at, standing.bars, standing.last
+        self._running = standing.running
 
     def account(self) -> Account:
         """Return number, cash and equity; a holding that did not trade is valued at its last price."""
-        return Account(self._number, self._book.cash, self._book.equity(self._marks))
+        book = self._ledger.book
+        return Account(self._number, book.cash, book.equity(self._ledger.marks))
 
     def positions(self) -> Mapping[Symbol, Position]:
         """Return what is held."""
-        return self._book.positions
+        return self._ledger.book.positions
 
     def orders(self, since: datetime | None = None) -> list[BrokerOrder]:
         """Return every order submitted at or after ``since``, oldest first."""
-        return [sent.told() for sent in self._sent.values() if since is None or sent.submitted_at >= since]
+        return [sent.told() for sent in self._ledger.sent.values() if since is None or sent.submitted_at >= since]
 
     def find(self, client_id: str) -> BrokerOrder | NotFound:
         """Return the order of that id, open or closed."""
-        sent = self._sent.get(client_id)
+        sent = self._ledger.sent.get(client_id)
         return sent.told() if sent else NotFound(client_id)
 
     def fills(self, after: str | None = None) -> list[Fill]:
         """Return the fills after the one with id ``after``."""
-        if after is not None and after not in self._fill_numbers:
+        numbers = self._ledger.fill_numbers
+        if after is not None and after not in numbers:
             raise BrokerError(
                 f"Account {self._number} has no fill {after!r}.", fix="Read all fills and reconcile the book."
             )
-        return self._fills[0 if after is None else self._fill_numbers[after] :]
+        return self._ledger.fills[0 if after is None else numbers[after] :]
 
     def submit(self, approved: ApprovedOrder) -> Outcome:
-        """Take one order, or refuse it.
+        """Take one order, or refuse it; while the venue is closed it is queued for the next session.
 
-        Codes: ``not_approved`` (the request is not covered), ``duplicate_client_id``, ``market_closed``,
-        ``unknown_symbol``, ``insufficient_shares``, ``insufficient_cash``.
+        Codes: ``not_approved`` (the request is not covered), ``duplicate_client_id``, ``unknown_symbol`` (the venue
+        has told of no session with it), ``insufficient_shares``, ``unsettled``, ``insufficient_cash``.
         """
         order = approved.order
         if not approved.covers(request_body(order)):
             return Refused("not_approved", f"the request of {order.client_id} is not the approved order")
-        if order.client_id in self._sent:
+        if order.client_id in self._ledger.sent:
             return Refused("duplicate_client_id", "client_order_id must be unique")
-        if self._bars is None or not self._open:
-            return Refused("market_closed", "the simulated venue takes orders during a session only")
-        refused = self._cannot_pay(order, self._bars)
-        return refused or self._accept(order, self._bars)
+        if self._bars is None or order.symbol not in self._bars.places:
+            return Refused("unknown_symbol", f"asset {order.symbol!r} not found")
+        sent_at = self._sent_at(order, self._bars)
+        return self._cannot_pay(order, self._bars, sent_at) or self._accept(order, self._bars, sent_at)
 
     def cancel(self, client_id: str) -> Outcome:
         """Cancel what is still open of an order."""
-        sent = self._sent.get(client_id)
+        sent = self._ledger.sent.get(client_id)
         if sent is None:
             return Refused("not_found", f"account {self._number} has no order {client_id}")
         if sent.status.final:
             return Refused("final", f"order {client_id} is {sent.status.value}")
-        sent.status = OrderStatus.CANCELED
-        self._waiting = [other for other in self._waiting if other is not sent]
+        self._ledger.record(OrderEnded(self._time(), client_id, OrderStatus.CANCELED))
         return Accepted(sent.broker_id)
 
     def market(self, symbols: Sequence[Symbol] = ()) -> Market:
-        """Return the venue's time and session, and the open plus and minus half the spread as quotes.
+        """Return the venue's time, the session that runs, and quotes: a known price plus and minus half the spread.
+
+        The price is the open while a session runs whose opens are known, else the last close; ``at`` is its time.
 
         Raises
         ------
         BrokerError
             No session was opened yet.
         """
-        if self._bars is None or self._now is None:
+        at, bars = self._time(), self._bars
+        if bars is None:
+            return Market(at, None, {}, frozenset())
+        session = bars.session if self._running and bars.opened <= at < bars.closes else None
+        quotes = {symbol: quote for symbol in symbols if (quote := self._quote(symbol))}
+        return Market(at, session, quotes, frozenset(symbol for symbol in symbols if symbol in bars.places))
+
+    def _time(self) -> datetime:
+        if self._now is None:
             raise BrokerError("The simulated venue has not opened yet.", fix="Open a session first.")
-        bars = self._bars
-        quotes = {s: quote for s in symbols if (quote := self._quote(s, bars))} if self._open else {}
-        tradable = frozenset(symbol for symbol in symbols if symbol in bars.places)
-        return Market(self._now, bars.session if self._open else None, quotes, tradable)
+        return self._now
 
-    def _running(self) -> SessionBars:
-        if self._bars is None or not self._open:
-            raise ValueError("no session is open")
-        return self._bars
+    def _last_prices(self) -> tuple[SessionBars, NDArray[np.float64], datetime] | None:
+        """Return the newest prices that are known, with their session and time; None before any are."""
+        bars, last = self._bars, self._last
+        if self._running and bars is not None and _has_opens(bars):
+            return bars, bars.open, bars.opened
+        return None if last is None else (last, last.close, last.closes)
 
-    def _mark(self, bars: SessionBars, prices: NDArray[np.float64]) -> None:
-        """Value the holdings at ``prices``; a holding without one keeps its last mark."""
-        for symbol in self._book.positions:
-            price = bars.price(prices, symbol)
-            if price is not None:
-                self._marks[symbol] = price
+    def _price(self, symbol: Symbol) -> Decimal | None:
+        known = self._last_prices()
+        return None if known is None else known[0].price(known[1], symbol)
 
-    def _quote(self, symbol: Symbol, bars: SessionBars) -> Quote | None:
-        price = bars.price(bars.open, symbol)
-        if price is None:
+    def _quote(self, symbol: Symbol) -> Quote | None:
+        known, price = self._last_prices(), self._price(symbol)
+        if known is None or price is None:
             return None
         half = price * Decimal(repr(half_spread(self._costs)))
-        return Quote(price - half, price + half, bars.opened)
+        return Quote(price - half, price + half, known[2])
 
-    def _cannot_pay(self, order: Order, bars: SessionBars) -> Refused | None:
-        if order.symbol not in bars.places:
-            return Refused("unknown_symbol", f"asset {order.symbol!r} not found")
-        if order.side is Side.SELL:
-            promised = sum((w.order.quantity for w in self._waiting_for(order.symbol, Side.SELL)), Decimal(0))
-            free = self._book.quantity(order.symbol) - promised
-            if order.quantity > free:
-                return Refused("insufficient_shares", f"requested {order.quantity}, available {free}")
+    def _sent_at(self, order: Order, bars: SessionBars) -> datetime:
+        """Return when ``order`` reaches the venue: now, but time that stands passes to the order's entry."""
+        if self._driven and self._running and order.entry is Entry.AFTER_OPEN:
+            return bars.opened + AFTER_OPEN
+        return self._time()
+
+    def _cannot_pay(self, order: Order, bars: SessionBars, sent_at: datetime) -> Refused | None:
+        if order.side is Side.BUY:
+            needed, free = self._cash_moved(order), self._free_cash()
+            if needed > free:
+                return Refused("insufficient_cash", f"{needed:.2f} USD needed, {free:.2f} available")
             return None
-        needed, free = self._cash_moved(order, bars), self._free_cash(bars)
-        if needed > free:
-            return Refused("insufficient_cash", f"{needed:.2f} USD needed, {free:.2f} available")
+        promised = (w.order for w in self._ledger.waiting if w.order.side is Side.SELL)
+        taken = sum((other.quantity for other in promised if other.symbol == order.symbol), Decimal(0))
+        free = self._ledger.book.quantity(order.symbol) - taken
+        if order.quantity > free:
+            return Refused("insufficient_shares", f"requested {order.quantity}, available {free}")
+        today = self._running and _meets(order, sent_at, bars) and not order.closing
+        locked = self._ledger.settlement.locked.get(order.symbol, Decimal(0)) if today else Decimal(0)
+        if order.quantity > free - locked:
+            return Refused(
+                "unsettled", f"requested {order.quantity}, of {free} {locked} are bought with unsettled cash"
+            )
         return None
 
-    def _waiting_for(self, symbol: Symbol, side: Side) -> list[_Sent]:
-        return [w for w in self._waiting if w.order.symbol == symbol and w.order.side is side]
-
-    def _free_cash(self, bars: SessionBars) -> Decimal:
+    def _free_cash(self) -> Decimal:
         """Return the cash that no waiting buy holds, with what waiting sells will bring."""
-        held = (w.order.side.sign * self._cash_moved(w.order, bars) for w in self._waiting)
-        return self._book.cash - sum(held, Decimal(0))
+        held = (w.order.side.sign * self._cash_moved(w.order) for w in self._ledger.waiting)
+        return self._ledger.book.cash - sum(held, Decimal(0))
 
-    def _cash_moved(self, order: Order, bars: SessionBars) -> Decimal:
+    def _cash_moved(self, order: Order) -> Decimal:
         """Return what ``order`` will cost (a sell: bring) at the price known now, after the most it may cost."""
-        price = bars.price(bars.open, order.symbol) or order.planned_price
+        price = self._price(order.symbol) or order.planned_price
         rate = 1 + order.side.sign * Decimal(repr(cost_rate(float(price), self._costs)))
         return order.quantity * price * rate
 
-    def _accept(self, order: Order, bars: SessionBars) -> Accepted:
-        at = bars.opened + AFTER_OPEN if order.entry is Entry.AFTER_OPEN else bars.opened
-        sent = _Sent(order, f"{self._number}-{len(self._sent) + 1:06d}", at)
-        self._sent[order.client_id] = sent
-        self._today.append(sent)
-        if order.entry in _AT_OPEN:
-            self._fill(sent, bars, at)
-        else:
-            self._waiting.append(sent)
-        return Accepted(sent.broker_id)
+    def _accept(self, order: Order, bars: SessionBars, sent_at: datetime) -> Accepted:
+        name = f"{self._number}-{len(self._ledger.sent) + 1:06d}"
+        self._ledger.record(OrderTaken(sent_at, order, name))
+        if self._running:
+            self._meet_open(bars)
+        return Accepted(name)
 
-    def _fill(self, sent: _Sent, bars: SessionBars, at: datetime) -> None:
+    def _meet_open(self, bars: SessionBars) -> None:
+        """Fill what enters at the open and is due by now, in the order of time, sells before buys."""
+        if not _has_opens(bars):
+            return
+        now = bars.opened + AFTER_OPEN if self._driven else self._time()
+        due = [
+            (at, sent.order.side is Side.BUY, sent)
+            for sent in self._ledger.waiting
+            if sent.order.entry in _AT_OPEN
+            and _meets(sent.order, sent.submitted_at, bars)
+            and (at := max(sent.submitted_at, _entered(sent.order.entry, bars))) <= now
+        ]
+        for at, _, sent in sorted(due, key=lambda one: one[:2]):
+            self._fill(sent, bars, at)
+
+    def _close(self, bars: SessionBars) -> None:
+        waiting = [sent for sent in self._ledger.waiting if _meets(sent.order, sent.submitted_at, bars)]
+        for sent in sorted(waiting, key=lambda sent: sent.order.side is Side.BUY):
+            self._fill(sent, bars, bars.closes)
+        self._end(bars)
+        self._ledger.mark(bars.close, bars.places)
+        self._last = bars
+
+    def _end(self, bars: SessionBars) -> None:
+        """Let the orders of a session expire with it."""
+        for name, sent in list(self._ledger.open.items()):
+            if _meets(sent.order, sent.submitted_at, bars):
+                self._ledger.record(OrderEnded(bars.closes, name, OrderStatus.EXPIRED))
+        self._running = False
+
+    def _fill(self, sent: Sent, bars: SessionBars, at: datetime) -> None:
         """Fill what price, usual volume and cash allow; a missing price or volume fills nothing."""
         order = sent.order
+        quantity, price = self._fillable(order, bars)
+        if not quantity or price is None:
+            self._ledger.record(OrderMet(at, order.client_id))
+            return
+        fee = commission(quantity, price, self._costs)
+        name = f"{self._number}-F{len(self._ledger.fills) + 1:06d}"
+        self._ledger.record(Fill(name, order.client_id, order.symbol, order.side, quantity, price, fee, at))
+
+    def _fillable(self, order: Order, bars: SessionBars) -> tuple[Decimal, Decimal | None]:
+        """Return how many shares are filled, and at what price (None: at none)."""
+        if order.symbol not in bars.places:
+            return Decimal(0), None
         usual = float(bars.volume20[bars.places[order.symbol]])
         quantity = fillable(order.quantity, usual, self._costs.max_volume_share)
-        reference = reference_price(order.entry, bars.bar(order.symbol))
         if not quantity:
-            return
+            return quantity, None
+        reference = reference_price(order.entry, bars.bar(order.symbol))
         share = float(quantity) / usual
-        raw = fill_price(reference, order.side, order.entry, volume_share=share, costs=self._costs)
-        price = exact_price(raw)
-        if price is not None:
-            self._book_fill(sent, self._affordable(order, quantity, price), price, at)
+        price = exact_price(fill_price(reference, order.side, order.entry, volume_share=share, costs=self._costs))
+        return (Decimal(0), None) if price is None else (self._affordable(order, quantity, price), price)
 
     def _affordable(self, order: Order, quantity: Decimal, price: Decimal) -> Decimal:
-        """Return ``quantity``, or the whole shares of it that the cash pays: the close may lie above the estimate."""
-        cash = self._book.cash
+        """Return ``quantity``, or the whole shares of it that the cash pays: the price may lie above the estimate."""
+        cash = self._ledger.book.cash
         if order.side is Side.SELL or quantity * price + commission(quantity, price, self._costs) <= cash:
             return quantity
         per_share = price + Decimal(repr(self._costs.commission_per_share))
@@ -304,18 +392,15 @@ class SimulatedBroker:
         whole = ((cash - Decimal("0.01")) / per_share).to_integral_value("ROUND_DOWN")
         return min(max(whole, Decimal(0)), quantity)
 
-    def _book_fill(self, sent: _Sent, quantity: Decimal, price: Decimal, at: datetime) -> None:
-        if not quantity:
-            return
-        order = sent.order
-        fee = commission(quantity, price, self._costs)
-        name = f"{self._number}-F{len(self._fills) + 1:06d}"
-        fill = Fill(name, order.client_id, order.symbol, order.side, quantity, price, fee, at)
-        if order.symbol not in self._book.positions:
-            self._marks[order.symbol] = price
-        self._book = self._book.after_fill(fill)
-        self._fills.append(fill)
-        self._fill_numbers[name] = len(self._fills)
-        sent.filled += quantity
-        done = sent.filled == order.quantity
-        sent.status = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
+
+def _has_opens(bars: SessionBars) -> bool:
+    return bool(np.isfinite(bars.open).any())
+
+
+def _entered(entry: Entry, bars: SessionBars) -> datetime:
+    return bars.opened + AFTER_OPEN if entry is Entry.AFTER_OPEN else bars.opened
+
+
+def _meets(order: Order, sent_at: datetime, bars: SessionBars) -> bool:
+    """Say whether ``order`` can still enter the session: its opening auction, or before its close."""
+    return sent_at <= bars.opened if order.entry is Entry.OPEN_AUCTION else sent_at < bars.closes
