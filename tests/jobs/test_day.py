@@ -208,7 +208,11 @@ def test_what_stands_after_the_session_is_told():
     assert standing.latches == ("HALT",)
     assert standing.held == {BB: "the outcome is unknown"}
     assert standing.unresolved == (BUY_B.client_id,)
-    assert standing.differences == ()
+
+
+def test_an_order_that_leaves_makes_the_last_comparison_old():
+    assert day(STORY[:-4]).standing.differences == ()
+    assert day().standing.differences is None
 
 
 def test_a_latch_that_stands_in_a_file_is_told_too():

@@ -141,7 +141,7 @@ class Standing:
 
     ``priced_on`` is the session whose closes value the positions. ``latches`` are shut, ``held`` symbols are not
     traded, ``unresolved`` orders have an unknown fate, ``differences`` are those of the last comparison with the
-    broker (None: there was none).
+    broker (None: none since the book last changed).
     """
 
     equity: float
@@ -220,7 +220,7 @@ def warned(view: DailyView) -> tuple[Warned, ...]:
         ("amber", f"{run.command} has no end: it was killed, or still runs.") for run in view.runs if not run.ended_at
     ]
     if standing.differences is None:
-        found.append(("amber", "The book was not compared with the broker yet."))
+        found.append(("amber", "The book was not compared with the broker since it last changed."))
     if standing.priced_on != view.session:
         found.append(("info", f"Positions are valued at the closes of {standing.priced_on}."))
     return tuple(Warned(level, text) for level, text in found)

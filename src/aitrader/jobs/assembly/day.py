@@ -159,7 +159,8 @@ def _order_line(course: Course) -> OrderLine:
 
 
 def _fill_line(fill: Fill, course: Course | None) -> FillLine:
-    planned = course.planned_price if course else None
+    # What a close of the kill switch was planned at is not known: it left without the journal.
+    planned = (course.planned_price or None) if course else None
     lost = fill.side.sign * (fill.price - planned) * fill.quantity if planned is not None else None
     return FillLine(
         at=fill.at,
