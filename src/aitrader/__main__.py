@@ -1,10 +1,11 @@
-"""The console script."""
+"""The console script: sends ``emergency-shutdown`` its short way, everything else to the command line."""
 
 import io
 import os
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
 
@@ -16,9 +17,26 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # None where it is closed
             stream.reconfigure(errors="backslashreplace")  # cron's locale may not know a letter of a table
+    arguments = sys.argv[1:]
+    if "emergency-shutdown" in arguments and "_AITRADER_COMPLETE" not in os.environ:
+        from aitrader.live.kill_switch import main as kill_switch
+
+        sys.exit(kill_switch(arguments, _command_line, env=os.environ, cwd=_working_folder()))
+    sys.exit(_command_line(arguments))
+
+
+def _command_line(arguments: list[str]) -> int:
+    """Run ``arguments`` through the installed command line."""
     from aitrader.cli.app import main as run
 
-    sys.exit(run())
+    return run(arguments)
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # somebody removed it
+        return Path("/")
 
 
 def _stopped_early(number: int, frame: FrameType | None) -> None:
