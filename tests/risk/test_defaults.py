@@ -49,7 +49,6 @@ def known(snapshot, book, made):
         volume20=dict(zip(snapshot.symbols, snapshot.volume20.tolist(), strict=True)),
         stale=dict.fromkeys(snapshot.symbols, 0),
         members=frozenset(snapshot.symbols),
-        fresh={symbol: quote.mid for symbol, quote in quotes.items()},
         quotes=quotes,
         at=OPENS,
         window=(OPENS, OPENS + timedelta(hours=6)),

@@ -1,5 +1,6 @@
 """The review: every order approved or refused with a code, none clipped."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -9,10 +10,12 @@ from hypothesis import strategies as st
 from aitrader.brokers.broker import request_body
 from aitrader.config.schema import Risk
 from aitrader.domain.orders import Bounds, Side
+from aitrader.domain.quotes import Quote
 from aitrader.risk.limits import GATES, LIMITS, SANITY
 from aitrader.risk.review import review
 
 BUY, SELL = Side.BUY, Side.SELL
+AT = datetime(2026, 1, 6, 14, 35, tzinfo=UTC)
 
 
 def codes(result):
@@ -105,7 +108,7 @@ def test_each_order_is_measured_against_the_book_that_the_ones_before_leave(make
         ({"volume20": {}}, {}),
         ({"prices": {}}, {}),
         ({"equity": Decimal("NaN")}, {}),
-        ({"fresh": {"A": Decimal(20)}}, {}),
+        ({"quotes": {"A": Quote(Decimal(20), Decimal(20), AT)}}, {}),
         ({}, {"max_order_qty": 1.0, "max_order_equity_share": 0, "max_position": 0, "max_gross": 0, "max_net": 0}),
     ],
 )
@@ -136,9 +139,9 @@ def test_two_exits_cannot_exceed_the_holding_together(make_order, make_context):
 
 
 def test_the_bounds_follow_the_collar_around_a_fresh_price(make_order, make_context):
-    fresh = {"A": Decimal(110)}
+    context = make_context(quotes={"A": Quote(Decimal("109.98"), Decimal("110.02"), AT)})
 
-    (approved,) = review([make_order()], make_context(fresh=fresh), Risk(price_collar=0.05)).approved
+    (approved,) = review([make_order()], context, Risk(price_collar=0.05)).approved
 
     body = request_body(approved.order)
     assert (approved.bounds.low, approved.bounds.high) == (Decimal("104.50"), Decimal("115.50"))
@@ -149,7 +152,9 @@ def test_the_bounds_follow_the_collar_around_a_fresh_price(make_order, make_cont
 def test_the_bounds_of_an_exit_follow_a_market_that_left_the_plan(make_order, make_context):
     exits = [make_order("A", SELL, "10", reducing=True)]
 
-    (approved,) = review(exits, make_context(0, {"A": 10}, fresh={"A": Decimal(50)}), Risk()).approved
+    quotes = {"A": Quote(Decimal(50), Decimal(50), AT)}
+
+    (approved,) = review(exits, make_context(0, {"A": 10}, quotes=quotes), Risk()).approved
 
     assert (approved.bounds.low, approved.bounds.high) == (Decimal("48.50"), Decimal("51.50"))
 

@@ -214,7 +214,6 @@ def _review(desk: Desk, state: State, snapshot: MarketSnapshot, planned: _Planne
         volume20={s: float(snapshot.volume20[place[s]]) * float(ratios.get(s, 1)) for s in known},
         stale={s: int(snapshot.stale[place[s]]) for s in known},
         members={s for s in known if snapshot.members[place[s]]},
-        fresh={s: quote.mid for s, quote in (quotes or {}).items() if quote.flaw is None},
         sent=sent,
         latches=desk.latches(state),
         held={order.symbol: why for order in orders if (why := state.why_held(order))},

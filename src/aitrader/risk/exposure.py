@@ -24,9 +24,8 @@ class RiskContext:
     """What is known when orders are reviewed. What is missing here refuses an entry; it never waives a limit.
 
     ``equity`` (USD) and ``prices`` (USD per share, of every held and ordered symbol) are those the plan was
-    sized with; ``fresh`` are newer prices, as far as there are any. ``volume20`` is the mean daily volume of the
-    last 20 sessions in shares; ``stale`` counts the sessions since a symbol's last bar (-1: none); only
-    ``members`` may be bought; ``sent`` are the client ids that left before.
+    sized with. ``volume20`` is the mean daily volume of the last 20 sessions in shares; ``stale`` counts the sessions
+    since a symbol's last bar (-1: none); only ``members`` may be bought; ``sent`` are the client ids that left before.
 
     ``latches`` are shut; ``held`` maps a symbol to why no order of it may leave. ``quotes`` are the market's (None:
     nobody can know one, as before an opening auction; a symbol that is absent has none). ``at`` (UTC) is when orders
@@ -41,7 +40,6 @@ class RiskContext:
     volume20: Mapping[Symbol, float]
     stale: Mapping[Symbol, int]
     members: Collection[Symbol]
-    fresh: Mapping[Symbol, Decimal] = field(default_factory=lambda: MappingProxyType({}))
     sent: Collection[str] = ()
     latches: frozenset[Latch] = frozenset()
     held: Mapping[Symbol, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -54,6 +52,11 @@ class RiskContext:
     last_sent: Mapping[tuple[Symbol, Side], datetime] = field(default_factory=lambda: MappingProxyType({}))
     locked: Mapping[Symbol, Decimal] = field(default_factory=lambda: MappingProxyType({}))
     working: Mapping[Symbol, Decimal] = field(default_factory=lambda: MappingProxyType({}))
+
+    def mid(self, symbol: Symbol) -> Decimal | None:
+        """Return the fresh price of ``symbol``; None without a quote that is a price."""
+        quote = self.quotes.get(symbol) if self.quotes else None
+        return None if quote is None or quote.flaw else quote.mid
 
 
 class Exposure:

@@ -1,6 +1,6 @@
 """Pre-trade limits and the one place that approves orders."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -8,9 +8,8 @@ from functools import cache
 from aitrader.config.schema import Risk
 from aitrader.domain.approval import approve
 from aitrader.domain.orders import ApprovedOrder, Bounds, Order, Refusal, Side
-from aitrader.domain.symbols import Symbol
 from aitrader.registry import lookup, names
-from aitrader.risk.exposure import Case, Exposure, RiskContext, exact, is_price
+from aitrader.risk.exposure import Case, Exposure, RiskContext, exact
 from aitrader.risk.limits import GATES, LIMITS, SANITY
 
 Limit = Callable[[Case], str | None]
@@ -42,7 +41,7 @@ def review(orders: Iterable[Order], context: RiskContext, limits: Risk) -> Revie
         refusal = _objection(Case(order, context, exposure, limits))
         if refusal is None:
             exposure.add(order)
-            approved.append(approve(order, _bounds(order, context.fresh, limits)))
+            approved.append(approve(order, _bounds(order, context.mid(order.symbol), limits)))
         else:
             refused.append(refusal)
     return Review(tuple(approved), tuple(refused))
@@ -65,16 +64,15 @@ def _first(asked: Named, case: Case) -> Refusal | None:
     return None
 
 
-def _bounds(order: Order, fresh: Mapping[Symbol, Decimal], limits: Risk) -> Bounds:
+def _bounds(order: Order, now: Decimal | None, limits: Risk) -> Bounds:
     """Return what the request may say: the planned shares, at a limit price near the plan and near the market.
 
-    Near the plan is within ``max_gap_from_close``, near the market within ``price_collar`` of the fresh price. An
-    exit whose market left the plan's range follows the market.
+    Near the plan is within ``max_gap_from_close``, near the market within ``price_collar`` of ``now``, the fresh mid.
+    An exit whose market left the range of the plan follows the market.
     """
     gap = exact(limits.max_gap_from_close) * order.planned_price
     low, high = order.planned_price - gap, order.planned_price + gap
-    now = fresh.get(order.symbol)
-    if now is not None and is_price(now):
+    if now is not None:
         collar = exact(limits.price_collar) * now
         inside = low <= now <= high
         low = max(low, now - collar) if inside else now - collar

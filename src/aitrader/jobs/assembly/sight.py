@@ -209,7 +209,6 @@ def _refusals(config: Config, snapshot: MarketSnapshot, book: Book, made: Decisi
         volume20={s: float(snapshot.volume20[place[s]]) for s in symbols},
         stale={s: int(snapshot.stale[place[s]]) for s in symbols},
         members={s for s in symbols if snapshot.members[place[s]]},
-        fresh=closes(snapshot, symbols),
     )
     return {one.order.symbol: one for one in review(made.orders, context, config.risk).refused}
 

@@ -1,7 +1,7 @@
 """Limits that the market sets: who may be bought, on how fresh a price, how far from the plan."""
 
 from aitrader.domain.orders import Side
-from aitrader.risk.exposure import Case, exact, is_price
+from aitrader.risk.exposure import Case, exact
 
 
 def quote(case: Case) -> str | None:
@@ -35,14 +35,11 @@ def max_bar_sessions_old(case: Case) -> str | None:
 def max_gap_from_close(case: Case) -> str | None:
     """Refuse where the fresh price lies further than ``risk.max_gap_from_close`` from the planned one.
 
-    No fresh price, no verdict; a fresh price that is not one (NaN, zero) refuses.
+    Where no quote can be known there is no verdict.
     """
-    order = case.order
-    if order.symbol not in case.context.fresh:
+    order, fresh = case.order, case.context.mid(case.order.symbol)
+    if fresh is None:
         return None
-    fresh = case.context.fresh[order.symbol]
-    if not is_price(fresh):
-        return f"the fresh price of {order.symbol} is {fresh}"
     if abs(fresh - order.planned_price) <= exact(case.limits.max_gap_from_close) * order.planned_price:
         return None
     gap = fresh / order.planned_price - 1
