@@ -139,7 +139,8 @@ def run_backtest(tape: Tape, plan: Plan, *, watch: Watch | None = None) -> Backt
         Fewer than two sessions lie between ``plan.start`` and ``plan.end``.
     """
     span = _span(tape, plan)
-    broker = SimulatedBroker(f"SIM-{plan.rules.book}", plan.cash, plan.rules.execution.costs)
+    rules = plan.rules
+    broker = SimulatedBroker(f"SIM-{rules.book}", plan.cash, rules.execution.costs, settlement=rules.settlement)
     journal = MemoryJournal()
     desk = Desk(tape, broker, journal, plan.strategies, plan.rules, plan.models)
     state = State.of((), plan.cash)

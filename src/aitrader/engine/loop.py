@@ -65,7 +65,7 @@ def turn(desk: Desk, state: State, now: Turn) -> State:
     stood at that close, unless it is recorded already; its orders are translated through today's splits, reviewed and
     sent, sells before buys.
     """
-    state = open_session(desk, replace(state, refusal=None), now)
+    state = book_fills(desk, open_session(desk, replace(state, refusal=None), now))
     snapshot = desk.market.snapshot(now.last)
     state = _decided(desk, state, snapshot, now)
     if state.decision is None or state.decision.decision != snapshot.decision:
@@ -84,7 +84,9 @@ def turn(desk: Desk, state: State, now: Turn) -> State:
 def open_session(desk: Desk, state: State, now: Turn) -> State:
     """Book what came since the session before, value the book at its close, and book today's corporate actions.
 
-    What was done before (an earlier run of the same session) is not done again. A loss beyond the limits latches HALT.
+    What was done before (an earlier run of the same session) is not done again, and fills of ``now.session`` itself
+    are left for ``book_fills``: sessions that went by are opened one after the other. A loss beyond the limits latches
+    HALT.
     """
     if state.session is not None and state.session >= now.session:
         return follow(desk, book_fills(desk, state), now.at)
@@ -94,7 +96,7 @@ def open_session(desk: Desk, state: State, now: Turn) -> State:
     for action in _still_to_book(desk.market.actions(now.session), state.acted):
         if action.symbol in state.book.positions:
             state = desk.record(state, action)
-    return book_fills(desk, desk.record(state, SessionOpened(now.opened, now.session)))
+    return desk.record(state, SessionOpened(now.opened, now.session))
 
 
 def book_fills(desk: Desk, state: State, *, before: datetime | None = None) -> State:

@@ -205,7 +205,7 @@ def _adopted(desk: Desk, state: State, ids: _Ids, at: datetime) -> State:
 
 def _is_close(order: BrokerOrder, book: str) -> bool:
     parts = order.client_id.split("-")
-    return len(parts) == 8 and (parts[0], parts[1], parts[3], parts[6]) == ("at", book, SHUTDOWN, "k")
+    return len(parts) > 5 and (parts[0], parts[1], parts[3]) == ("at", book, SHUTDOWN)
 
 
 def _as_order(found: BrokerOrder) -> Order:

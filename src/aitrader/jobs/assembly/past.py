@@ -14,13 +14,12 @@ from aitrader.backtest.tape import CorporateAction, Tape
 from aitrader.config.schema import Config
 from aitrader.domain.frames import Adjustment
 from aitrader.domain.symbols import Symbol
-from aitrader.engine.decide import Rules
 from aitrader.engine.history import History
 from aitrader.engine.inference import Kind, Predictor, chosen, open_predictor
 from aitrader.errors import InsufficientDataError
 from aitrader.jobs.assembly.data import Market, decision_session, market
 from aitrader.jobs.assembly.learning import feature_set, feature_values, model_settings, workers
-from aitrader.jobs.assembly.trading import strategies
+from aitrader.jobs.assembly.trading import rules_of, strategies
 from aitrader.lake.model_store import ModelStore
 from aitrader.lake.snapshot import Snapshot
 from aitrader.models.passport import Passport, read_passport
@@ -109,7 +108,7 @@ def past(config: Config, snapshot: Snapshot, store: ModelStore, asked: Asked, no
     plan = Plan(
         strategies=active,
         rebalance={name: config.strategies[name].rebalance for name in active},
-        rules=Rules(config.book, config.portfolio, config.execution, config.risk),
+        rules=rules_of(config),
         cash=config.backtest.cash,
         start=start,
         end=end,

@@ -17,7 +17,7 @@ from aitrader.domain.orders import Refusal
 from aitrader.domain.positions import Book
 from aitrader.domain.snapshot import MarketSnapshot
 from aitrader.domain.symbols import Symbol
-from aitrader.engine.decide import Rules, closes, combined, decide, places
+from aitrader.engine.decide import closes, combined, decide, places
 from aitrader.engine.history import History
 from aitrader.engine.inference import Predictor
 from aitrader.errors import AitraderError, DataError, Stopped
@@ -25,7 +25,7 @@ from aitrader.features.feature import FeatureSpec, feature_key
 from aitrader.jobs.assembly.data import Market, decision_session, market, open_lake
 from aitrader.jobs.assembly.opinions import Eye, ModelUsed, doubts
 from aitrader.jobs.assembly.scanning import scanner, scanner_name
-from aitrader.jobs.assembly.trading import strategies
+from aitrader.jobs.assembly.trading import rules_of, strategies
 from aitrader.jobs.progress import Progress, Report
 from aitrader.lake.model_store import ModelStore
 from aitrader.panel.expr import Expr
@@ -190,7 +190,7 @@ def _view(eye: Eye, models: Mapping[str, _Opinion], values: Mapping[str, FloatAr
 def _wishes(
     config: Config, snapshot: MarketSnapshot, active: Mapping[str, Strategy], models: Mapping[str, _Opinion]
 ) -> Wishes:
-    rules = Rules(config.book, config.portfolio, config.execution, config.risk)
+    rules = rules_of(config)
     book = Book(config.backtest.cash)
     versions = {name: opinion.used.version for name, opinion in models.items()}
     made = decide(snapshot, book, active, rules, models=versions)

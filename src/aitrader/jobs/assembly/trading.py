@@ -1,9 +1,10 @@
-"""Configuration turned into strategies."""
+"""Configuration turned into strategies, and the rules of their book."""
 
 from collections.abc import Mapping
 
 from aitrader.config.schema import Config
 from aitrader.config.section import parse_section
+from aitrader.engine.decide import Rules
 from aitrader.errors import ConfigError
 from aitrader.portfolio import ALLOCATORS
 from aitrader.registry import lookup, unknown_name
@@ -26,6 +27,11 @@ def strategies(config: Config, only: str | None = None) -> Mapping[str, Strategy
     if only is not None and only not in config.strategies:
         raise unknown_name("strategy", only, config.strategies)
     return {name: _strategy(config, name) for name in config.strategies if only in (None, name)}
+
+
+def rules_of(config: Config) -> Rules:
+    """Return what holds for every decision of the book."""
+    return Rules(config.book, config.portfolio, config.execution, config.risk, settlement=config.account.settlement)
 
 
 def _strategy(config: Config, name: str) -> Strategy:
