@@ -27,6 +27,7 @@ COMMANDS: Final[Table] = {
     "backtest": ("aitrader.cli.backtest", "Replay the past, and doubt the result."),
     "scan": ("aitrader.cli.scan", "List today's candidates and the reasons for them."),
     "explain": ("aitrader.cli.explain", "Say why one symbol is a candidate, or why it is not."),
+    "trade": ("aitrader.cli.trade", "Make the decision that is due, and send its orders, each once."),
     "validate": ("aitrader.cli.validate", "Check settings, data and models; the gate for CI."),
     "lake": ("aitrader.cli.lake", "List, verify and export what the lake holds."),
     "models": ("aitrader.cli.models", "List, show and import stored models."),

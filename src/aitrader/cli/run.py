@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.envelope import Status
@@ -14,7 +14,11 @@ from aitrader.envelope import Status
 if TYPE_CHECKING:
     from aitrader.config.load import Loaded
     from aitrader.config.schema import Config
+    from aitrader.jobs.assembly.book import Visit
     from aitrader.jobs.progress import Progress
+
+HALT_VARIABLE: Final = "AITRADER_HALT"
+"""The environment variable that shuts HALT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,14 @@ class Run:
     def book(self) -> str:
         """The name of the book: ``--book``, else the configured one."""
         return self.config.book
+
+    @property
+    def visit(self) -> "Visit":
+        """Who opens a book, and when; ``AITRADER_HALT`` shuts HALT whatever it says, unless it is empty or 0."""
+        from aitrader.jobs.assembly.book import Visit
+
+        halted = self.env.get(HALT_VARIABLE, "").strip() not in {"", "0"}
+        return Visit(self.command, self.run_id, self.now, self.clock, halted)
 
     @property
     def lake_path(self) -> Path:

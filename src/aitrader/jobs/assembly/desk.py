@@ -1,0 +1,95 @@
+"""The desk of an open book, and the book brought up to date: what happened since it was looked at last."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from types import MappingProxyType
+
+from aitrader.config.schema import Config
+from aitrader.domain.events import Latch
+from aitrader.engine.desk import Desk, Halts, Market
+from aitrader.engine.recovery import recover
+from aitrader.engine.state import State
+from aitrader.jobs.assembly.book import OpenBook, Visit
+from aitrader.jobs.assembly.present import Present
+from aitrader.jobs.assembly.trading import rules_of
+from aitrader.jobs.assembly.trading import rules_of
+from aitrader.live.session import Diary, catch_up
+
+Pause = Callable[[], None]
+"""Called where it is safe to stop; raises ``Stopped`` after a signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heeded:
+    """The latches of a book, read before every order: the moment at which a run may also stop."""
+
+    halts: Halts
+    pause: Pause
+
+    def standing(self) -> frozenset[Latch]:
+        """Return the latches that are shut now."""
+        self.pause()
+        return self.halts.standing()
+
+    def latch(self, latch: Latch, reason: str) -> None:
+        """Shut ``latch``."""
+        self.halts.latch(latch, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """A book after everything that happened up to now is booked and compared with the account.
+
+    ``since`` is the session that it had met before, ``played`` are those that the venue opened so far.
+    """
+
+    desk: Desk
+    state: State
+    market: Present
+    diary: Diary
+    played: tuple[date, ...]
+    since: date | None
+
+    def after(self, state: State) -> "Current":
+        """Return the same with what the journal adds up to now."""
+        return replace(self, state=state)
+
+
+def desk_of(config: Config, book: OpenBook, visit: Visit, market: Market, *, pause: Pause = lambda: None) -> Desk:
+    """Return the desk of ``book``, without strategies. Under the replay clock time stands, and no wait takes any."""
+    return Desk(
+        market,
+        book.broker,
+        book.journal,
+        MappingProxyType({}),
+        rules_of(config),
+        halts=Heeded(book.halts, pause),
+        wait=(lambda _: None) if book.replayed else time.sleep,
+        clock=None if book.replayed else visit.clock,
+        live=config.mode == "live",
+    )
+
+
+def brought_up_to_date(
+    config: Config, book: OpenBook, visit: Visit, state: State, *, pause: Pause = lambda: None
+) -> Current:
+    """Book what happened since ``state``, resolve what was not known, and compare the book with the account.
+
+    Nothing is decided or sent. What does not agree holds its symbol, and is told in the state.
+
+    Raises
+    ------
+    RefusedError
+        The account has orders that nobody here sent.
+    DataError
+        No bars are known.
+    """
+    market = Present.of(config, book.lake, book.venue, state.book.positions, book.at)
+    diary = Diary(book.calendar, config, market.sessions)
+    desk = desk_of(config, book, visit, market, pause=pause)
+    played = book.venue.played(book.at)
+    caught = catch_up(desk, state, diary, played=played, at=book.at)
+    caught = recover(desk, caught, book.at, config.reconcile)
+    return Current(desk, caught, market, diary, played, state.session)

@@ -1,0 +1,99 @@
+"""Orders as people read them: what was planned, whether it left, and what became of it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from aitrader.domain.events import DecisionMade, Event, OrderRefused, Told
+from aitrader.domain.orders import Order, OrderStatus
+from aitrader.domain.symbols import Symbol
+from aitrader.jobs.assembly.courses import Course, told
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One order. Prices in USD per share; ``sent_at`` (UTC) is None where it never left.
+
+    ``status`` is the broker's (open, filled, ...), or planned (not sent yet), refused (a limit forbade it), sending or
+    unknown (nobody knows whether the broker has it), absent (the broker has none). ``reason`` says why it is not what
+    it should be.
+    """
+
+    client_id: str
+    decision: str
+    symbol: Symbol
+    side: str
+    quantity: Decimal
+    planned_price: Decimal
+    status: str
+    filled: Decimal = Decimal(0)
+    average_price: Decimal | None = None
+    sent_at: datetime | None = None
+    reason: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether something may still happen to it."""
+        return self.status in {"planned", "sending", "unknown", *(s.value for s in OrderStatus if not s.final)}
+
+
+def order_lines(events: Iterable[Event]) -> tuple[OrderLine, ...]:
+    """Return every order that a decision planned or a command sent, in the order in which they appeared."""
+    rows = list(events)
+    courses = told(rows).courses
+    refused = {row.client_id: row for row in rows if isinstance(row, OrderRefused)}
+    planned = {order.client_id: order for row in rows if isinstance(row, DecisionMade) for order in row.orders}
+    sent = {name: course.tracked.order for name, course in courses.items()}
+    return tuple(_lines({**planned, **sent}, courses, refused))
+
+
+def _lines(
+    orders: Mapping[str, Order], courses: Mapping[str, Course], refused: Mapping[str, OrderRefused]
+) -> Iterator[OrderLine]:
+    for name, order in orders.items():
+        if name in courses:
+            yield _sent(courses[name])
+        elif name in refused:
+            yield _unsent(order, "refused", f"{refused[name].code}: {refused[name].reason}")
+        else:
+            yield _unsent(order, "planned", "")
+
+
+def _unsent(order: Order, status: str, reason: str) -> OrderLine:
+    return OrderLine(
+        order.client_id,
+        order.decision,
+        order.symbol,
+        order.side.value,
+        order.quantity,
+        order.planned_price,
+        status,
+        reason=reason,
+    )
+
+
+def _sent(course: Course) -> OrderLine:
+    tracked, order = course.tracked, course.tracked.order
+    return OrderLine(
+        order.client_id,
+        order.decision,
+        order.symbol,
+        order.side.value,
+        order.quantity,
+        order.planned_price,
+        _status(course),
+        course.filled,
+        course.average_price,
+        tracked.sent_at,
+        course.detail if tracked.told in {Told.REFUSED, Told.UNKNOWN} else "",
+    )
+
+
+def _status(course: Course) -> str:
+    tracked = course.tracked
+    if tracked.told is None:
+        return "sending"
+    if tracked.told in {Told.UNKNOWN, Told.ABSENT}:
+        return tracked.told.value
+    return (tracked.status or OrderStatus.OPEN).value

@@ -1,0 +1,125 @@
+"""The loop over the present: sessions that went by are caught up with, and the one whose window is open is played.
+
+What is decided, sent and booked is decided by ``engine.loop``; here stands only which session it is, and when.
+"""
+
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from aitrader.config.schema import Config
+from aitrader.domain.calendars import Calendar
+from aitrader.domain.events import DecisionMade, Event, OrderRefused, OrderSending
+from aitrader.engine.desk import Desk
+from aitrader.engine.loop import Turn, open_session
+from aitrader.engine.schedule import Window, due, window
+from aitrader.engine.state import State
+
+
+class Stand(StrEnum):
+    """Where a time stands in a window."""
+
+    EARLY = "early"
+    OPEN = "open"
+    MISSED = "missed"
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """When the decision on the bar of ``last`` enters: in ``session``, from ``opens`` to before ``closes`` (UTC).
+
+    ``due`` names the strategies that decide on that bar; without any, nothing new enters in ``session``.
+    """
+
+    last: date
+    session: date
+    opens: datetime
+    closes: datetime
+    due: frozenset[str]
+
+    @property
+    def decision(self) -> str:
+        """The decision's name, as in a snapshot of ``last``."""
+        return f"{self.last:%Y%m%d}"
+
+    @property
+    def window(self) -> Window:
+        """When its orders may leave."""
+        return Window(self.opens, self.closes)
+
+    def stand(self, now: datetime) -> Stand:
+        """Say where ``now`` stands in the window."""
+        if now < self.opens:
+            return Stand.EARLY
+        return Stand.OPEN if now < self.closes else Stand.MISSED
+
+
+@dataclass(frozen=True, slots=True)
+class Diary:
+    """What appointments follow from: the exchange's calendar, the settings, and the ``sessions`` with bars."""
+
+    calendar: Calendar
+    config: Config
+    sessions: Sequence[date]
+
+    def after(self, last: date) -> Appointment:
+        """Return the appointment of the decision on the bar of ``last``."""
+        session = self.calendar.offset(last, 1)
+        hours = window(session, self.config.execution.entry, self.calendar, self.config.schedule)
+        return Appointment(last, session, hours.opens, hours.closes, frozenset(self._due(last)))
+
+    def next_due(self, last: date) -> Appointment:
+        """Return the first appointment with a decision, on the bar of ``last`` or of a later session."""
+        while not (found := self.after(last)).due:
+            last = found.session
+        return found
+
+    def turn(self, session: date, at: datetime, *, window: Window | None = None) -> Turn:
+        """Return the turn of ``session`` at ``at``, after the last session with bars before it.
+
+        Only with a ``window`` something is decided in it.
+        """
+        last = self.sessions[bisect_left(self.sessions, session) - 1]
+        names = frozenset(self._due(last)) if window else frozenset()
+        return Turn(session, self.calendar.open_of(session), at, last, names, window)
+
+    def _due(self, last: date) -> Iterator[str]:
+        place = bisect_left(self.sessions, last)
+        since = self.sessions[place - 1] if place and last in self.sessions[place : place + 1] else None
+        for name, settings in self.config.strategies.items():
+            if due(last, settings.rebalance, self.calendar, since=since):
+                yield name
+
+
+def catch_up(desk: Desk, state: State, diary: Diary, *, played: Sequence[date], at: datetime) -> State:
+    """Book what happened in the sessions that were ``played`` up to ``at`` and are not opened yet, and what is new.
+
+    A book that never met a session begins with the last one played. Nothing is decided, and nothing is sent.
+    """
+    first = len(played) - 1 if state.session is None else bisect_left(played, state.session)
+    for session in played[max(first, 0) :]:
+        state = open_session(desk, state, diary.turn(session, at))
+    return state
+
+
+def missed(
+    diary: Diary, events: Collection[Event], *, since: date | None, played: Sequence[date], at: datetime
+) -> tuple[Appointment, ...]:
+    """Return the appointments of sessions from ``since`` on whose window closed with something left undone.
+
+    ``since`` is the last session that the book had met; of a book that had met none only a running session counts.
+    """
+    running = [day for day in played[-1:] if at < diary.calendar.close_of(day)]
+    days = running if since is None else played[bisect_left(played, since) :]
+    found = (diary.after(diary.turn(day, at).last) for day in days)
+    return tuple(one for one in found if one.due and one.stand(at) is Stand.MISSED and undone(events, one.decision))
+
+
+def undone(events: Collection[Event], decision: str) -> bool:
+    """Say whether ``decision`` was not made, or has orders that were neither sent nor refused."""
+    made = [event for event in events if isinstance(event, DecisionMade) and event.decision == decision]
+    met = {event.order.client_id for event in events if isinstance(event, OrderSending)}
+    met |= {event.client_id for event in events if isinstance(event, OrderRefused)}
+    return not made or any(order.client_id not in met for order in made[-1].orders)
