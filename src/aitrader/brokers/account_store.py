@@ -126,6 +126,25 @@ class AccountFile:
         with self.guarded():
             return self._seen != self._version()
 
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """Let all that the block reads be of one instant, also outside a transaction."""
+        with self.guarded():
+            inside = self._driver().in_transaction
+            if not inside:
+                self._db.exec_driver_sql("BEGIN")
+            try:
+                yield
+            finally:
+                if not inside:
+                    self._db.rollback()
+
+    def _driver(self) -> sqlite3.Connection:
+        driver = self._db.connection.driver_connection
+        if not isinstance(driver, sqlite3.Connection):
+            raise TypeError(f"{type(driver).__name__} is no connection of sqlite3")
+        return driver
+
     def load(self) -> Kept:
         """Return what the file holds.
 
@@ -134,7 +153,7 @@ class AccountFile:
         BrokerError
             It holds no account, one of a newer version, or not what was once written.
         """
-        with self.guarded():
+        with self._snapshot():
             version = self._db.exec_driver_sql("PRAGMA user_version").scalar_one()
             if version != VERSION:
                 raise self._unfit(version)

@@ -4,17 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aitrader.brokers.broker import Market, Outcome, request_body
 from aitrader.brokers.ledger import Ledger, OrderEnded, OrderMet, OrderTaken, Row, Sent, SessionBegun
+from aitrader.brokers.matching import AT_OPEN, cash_moved, enters, meets, traded
 from aitrader.brokers.venue import SessionBars, Venue, VenueSession
 from aitrader.config.schema import Costs
 from aitrader.domain.events import ActionBooked
-from aitrader.domain.instruments import exact_price
 from aitrader.domain.orders import (
     Accepted,
     ApprovedOrder,
@@ -32,11 +32,7 @@ from aitrader.domain.quotes import Quote
 from aitrader.domain.settlement import Settlement
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import BrokerError
-from aitrader.quant.costs import commission, cost_rate, half_spread
-from aitrader.quant.fills import fill_price, fillable, reference_price
-
-AFTER_OPEN: Final = timedelta(minutes=5)
-_AT_OPEN: Final = (Entry.OPEN_AUCTION, Entry.AFTER_OPEN)
+from aitrader.quant.costs import commission, half_spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +60,11 @@ class SimulatedBroker:
     then ``close_session``, and time stands at what the orders wait for. An order meets one session: the first that it
     can still enter (for the opening auction: that has not opened; else: that has not closed). Orders for the open are
     filled there, or when they are sent later in the session, the others at the close, sells before buys; what the
-    volume cap leaves, and whatever meets no price, expires at the close. An order that is open when its symbol is
-    split is canceled before the open, as Nasdaq does (Rule 4761): its shares are not what they were. Prices of the
-    running session after its open are used by the close only. Fill prices have six decimals, fees are whole cents.
+    volume cap leaves, and whatever meets no price, expires at the close. Prices of the running session after its open
+    are used by the close only. Fill prices have six decimals, fees are whole cents.
+
+    An order that waits for the open when its symbol is split is canceled: US venues cancel it before a reverse split
+    (FINRA Rule 5330), and before another one they would make it larger than what was approved.
     """
 
     def __init__(
@@ -270,9 +268,12 @@ class SimulatedBroker:
     def _last_prices(self) -> tuple[SessionBars, NDArray[np.float64], datetime] | None:
         """Return the newest prices that are known, with their session and time; None before any are."""
         bars, last = self._bars, self._last
-        if self._running and bars is not None and _has_opens(bars):
+        if self._running and bars is not None and self._knows_opens(bars):
             return bars, bars.open, bars.opened
         return None if last is None else (last, last.close, last.closes)
+
+    def _knows_opens(self, bars: SessionBars) -> bool:
+        return self._driven or bool(np.isfinite(bars.open).any())
 
     def _price(self, symbol: Symbol) -> Decimal | None:
         known = self._last_prices()
@@ -288,7 +289,7 @@ class SimulatedBroker:
     def _sent_at(self, order: Order, bars: SessionBars) -> datetime:
         """Return when ``order`` reaches the venue: now, but time that stands passes to the order's entry."""
         if self._driven and self._running and order.entry is Entry.AFTER_OPEN:
-            return bars.opened + AFTER_OPEN
+            return enters(order.entry, bars)
         return self._time()
 
     def _cannot_pay(self, order: Order, bars: SessionBars, sent_at: datetime) -> Refused | None:
@@ -302,7 +303,7 @@ class SimulatedBroker:
         free = self._ledger.book.quantity(order.symbol) - taken
         if order.quantity > free:
             return Refused("insufficient_shares", f"requested {order.quantity}, available {free}")
-        today = self._running and _meets(order, sent_at, bars) and not order.closing
+        today = self._running and meets(order, sent_at, bars) and not order.closing
         locked = self._ledger.settlement.locked.get(order.symbol, Decimal(0)) if today else Decimal(0)
         if order.quantity > free - locked:
             return Refused(
@@ -317,9 +318,7 @@ class SimulatedBroker:
 
     def _cash_moved(self, order: Order) -> Decimal:
         """Return what ``order`` will cost (a sell: bring) at the price known now, after the most it may cost."""
-        price = self._price(order.symbol) or order.planned_price
-        rate = 1 + order.side.sign * Decimal(repr(cost_rate(float(price), self._costs)))
-        return order.quantity * price * rate
+        return cash_moved(order, self._price(order.symbol) or order.planned_price, self._costs)
 
     def _accept(self, order: Order, bars: SessionBars, sent_at: datetime) -> Accepted:
         name = f"{self._number}-{len(self._ledger.sent) + 1:06d}"
@@ -330,21 +329,21 @@ class SimulatedBroker:
 
     def _meet_open(self, bars: SessionBars) -> None:
         """Fill what enters at the open and is due by now, in the order of time, sells before buys."""
-        if not _has_opens(bars):
+        if not self._knows_opens(bars):
             return
-        now = bars.opened + AFTER_OPEN if self._driven else self._time()
+        now = enters(Entry.AFTER_OPEN, bars) if self._driven else self._time()
         due = [
             (at, sent.order.side is Side.BUY, sent)
             for sent in self._ledger.waiting
-            if sent.order.entry in _AT_OPEN
-            and _meets(sent.order, sent.submitted_at, bars)
-            and (at := max(sent.submitted_at, _entered(sent.order.entry, bars))) <= now
+            if sent.order.entry in AT_OPEN
+            and meets(sent.order, sent.submitted_at, bars)
+            and (at := max(sent.submitted_at, enters(sent.order.entry, bars))) <= now
         ]
         for at, _, sent in sorted(due, key=lambda one: one[:2]):
             self._fill(sent, bars, at)
 
     def _close(self, bars: SessionBars) -> None:
-        waiting = [sent for sent in self._ledger.waiting if _meets(sent.order, sent.submitted_at, bars)]
+        waiting = [sent for sent in self._ledger.waiting if meets(sent.order, sent.submitted_at, bars)]
         for sent in sorted(waiting, key=lambda sent: sent.order.side is Side.BUY):
             self._fill(sent, bars, bars.closes)
         self._end(bars)
@@ -354,53 +353,18 @@ class SimulatedBroker:
     def _end(self, bars: SessionBars) -> None:
         """Let the orders of a session expire with it."""
         for name, sent in list(self._ledger.open.items()):
-            if _meets(sent.order, sent.submitted_at, bars):
+            if meets(sent.order, sent.submitted_at, bars):
                 self._ledger.record(OrderEnded(bars.closes, name, OrderStatus.EXPIRED))
         self._running = False
 
     def _fill(self, sent: Sent, bars: SessionBars, at: datetime) -> None:
         """Fill what price, usual volume and cash allow; a missing price or volume fills nothing."""
         order = sent.order
-        quantity, price = self._fillable(order, bars)
-        if not quantity or price is None:
+        done = traded(order, bars, self._costs, cash=self._ledger.book.cash)
+        if done is None:
             self._ledger.record(OrderMet(at, order.client_id))
             return
+        quantity, price = done
         fee = commission(quantity, price, self._costs)
         name = f"{self._number}-F{len(self._ledger.fills) + 1:06d}"
         self._ledger.record(Fill(name, order.client_id, order.symbol, order.side, quantity, price, fee, at))
-
-    def _fillable(self, order: Order, bars: SessionBars) -> tuple[Decimal, Decimal | None]:
-        """Return how many shares are filled, and at what price (None: at none)."""
-        if order.symbol not in bars.places:
-            return Decimal(0), None
-        usual = float(bars.volume20[bars.places[order.symbol]])
-        quantity = fillable(order.quantity, usual, self._costs.max_volume_share)
-        if not quantity:
-            return quantity, None
-        reference = reference_price(order.entry, bars.bar(order.symbol))
-        share = float(quantity) / usual
-        price = exact_price(fill_price(reference, order.side, order.entry, volume_share=share, costs=self._costs))
-        return (Decimal(0), None) if price is None else (self._affordable(order, quantity, price), price)
-
-    def _affordable(self, order: Order, quantity: Decimal, price: Decimal) -> Decimal:
-        """Return ``quantity``, or the whole shares of it that the cash pays: the price may lie above the estimate."""
-        cash = self._ledger.book.cash
-        if order.side is Side.SELL or quantity * price + commission(quantity, price, self._costs) <= cash:
-            return quantity
-        per_share = price + Decimal(repr(self._costs.commission_per_share))
-        per_share += price * Decimal(repr(self._costs.commission_bps)) / 10_000
-        whole = ((cash - Decimal("0.01")) / per_share).to_integral_value("ROUND_DOWN")
-        return min(max(whole, Decimal(0)), quantity)
-
-
-def _has_opens(bars: SessionBars) -> bool:
-    return bool(np.isfinite(bars.open).any())
-
-
-def _entered(entry: Entry, bars: SessionBars) -> datetime:
-    return bars.opened + AFTER_OPEN if entry is Entry.AFTER_OPEN else bars.opened
-
-
-def _meets(order: Order, sent_at: datetime, bars: SessionBars) -> bool:
-    """Say whether ``order`` can still enter the session: its opening auction, or before its close."""
-    return sent_at <= bars.opened if order.entry is Entry.OPEN_AUCTION else sent_at < bars.closes

@@ -64,9 +64,9 @@ class Venue(Protocol):
     """Where a simulated account's orders go: sessions in order, told as they become known."""
 
     def sessions(self, after: date | None, now: datetime) -> Iterable[VenueSession]:
-        """Return the sessions later than ``after`` that opened by ``now``, those that are not closed last.
+        """Return the sessions later than ``after`` that opened by ``now``, in order.
 
-        Without ``after`` at least the one that runs at ``now``, if one does. A session that has begun and whose bar is
-        not known yet may come with NaN for its prices; it is told again when it is.
+        Without ``after`` they begin with the last that had closed by ``now``. The last one may come with NaN for all
+        its prices, where it has begun and its bar is not known yet; it is told again until it has closed.
         """
         ...
