@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
 
 
@@ -21,7 +20,7 @@ def main() -> None:
     if "emergency-shutdown" in arguments and "_AITRADER_COMPLETE" not in os.environ:
         from aitrader.live.kill_switch import main as kill_switch
 
-        sys.exit(kill_switch(arguments, _command_line, env=os.environ, cwd=_working_folder()))
+        sys.exit(kill_switch(arguments, _command_line, env=os.environ))
     sys.exit(_command_line(arguments))
 
 
@@ -30,13 +29,6 @@ def _command_line(arguments: list[str]) -> int:
     from aitrader.cli.app import main as run
 
     return run(arguments)
-
-
-def _working_folder() -> Path:
-    try:
-        return Path.cwd()
-    except OSError:  # somebody removed it
-        return Path("/")
 
 
 def _stopped_early(number: int, frame: FrameType | None) -> None:

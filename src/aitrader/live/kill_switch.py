@@ -107,7 +107,9 @@ class Target:
         return f"{self.name} ({self.key.kind}, {self.key.number})"
 
 
-def main(arguments: Sequence[str], ordinary: Callable[[list[str]], int], *, env: Mapping[str, str], cwd: Path) -> int:
+def main(
+    arguments: Sequence[str], ordinary: Callable[[list[str]], int], *, env: Mapping[str, str], cwd: Path | None = None
+) -> int:
     """Run one command line and return its exit code; any command but this one goes to ``ordinary`` as it is."""
     started = time.monotonic(), wall_clock()
     asked = Asked(tuple(arguments), as_json="--json" in arguments)
@@ -119,7 +121,7 @@ def main(arguments: Sequence[str], ordinary: Callable[[list[str]], int], *, env:
         if asked.help:
             _write(sys.stdout, HELP)
             return 0
-        return _act(asked, ordinary, env, cwd)
+        return _act(asked, ordinary, env, cwd or working_folder())
     except AitraderError as error:
         return _fail(error, asked.as_json, started)
 
@@ -155,6 +157,14 @@ def parse(arguments: Sequence[str]) -> Asked | None:
     if not command:
         return None
     return _asked(tuple(arguments), values, given)
+
+
+def working_folder() -> Path:
+    """Return where the program was started; the root of all folders where that one is gone."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path("/")
 
 
 def root_of(named: Path | None, env: Mapping[str, str], cwd: Path) -> Path:
@@ -254,7 +264,7 @@ def asks(*, yes: bool) -> bool:
         return False
 
 
-def _act(asked: Asked, ordinary: Callable[[list[str]], int], env: Mapping[str, str], cwd: Path) -> int:
+def _act(asked: Asked, ordinary: Callable[[list[str]], int], env: Mapping[str, str], cwd: Path | None = None) -> int:
     root = root_of(asked.root, env, cwd)
     found = targets(root, env, book=asked.book, all_books=asked.all_books, replay=asked.now is not None)
     reason = f"{COMMAND} at {wall_clock().isoformat(timespec='seconds')}"
