@@ -1,6 +1,7 @@
 """``aitrader backtest`` on twelve random walks: what it prints, what it refuses, and what it leaves behind."""
 
 import json
+from datetime import date
 
 import polars as pl
 import pytest
@@ -128,6 +129,41 @@ def test_equity_events_result_and_receipt_are_kept(trained, run_cli):
     assert set(receipt["outputs"]) >= {result["report"], result["equity"], result["events"]}
     assert receipt["arguments"]["allow_rejected"] is True
     assert receipt["run_id"] == answer["run_id"]
+
+
+def test_the_first_halt_is_noted_with_the_result_up_to_it_and_without_it(root, run_cli):
+    strategy(root, ALL)
+    (root / "config" / "risk.yaml").write_text("max_position: 50%\nmax_order_equity_share: 50%\nmax_daily_loss: 0.5%\n")
+
+    answer = run_cli("backtest", "--json", root=root).envelope
+    shown = run_cli("backtest", root=root)
+
+    result = answer["result"]
+    halted = result["halted"]
+    assert halted["code"] == "max_daily_loss"
+    assert result["start"] < halted["until"] < result["end"]
+    assert halted["at"].startswith(halted["until"])
+    equity = pl.read_parquet(root / result["equity"]).filter(pl.col("session") <= date.fromisoformat(halted["until"]))
+    assert halted["equity"] == equity["equity"][-1]
+    assert halted["performance"]["total_return"] == pytest.approx(equity["equity"][-1] / equity["equity"][0] - 1)
+    assert halted["performance"]["total_return"] != result["performances"][0]["total_return"]
+    words = "max_daily_loss would have halted the book at "
+    assert any(warning.startswith(words) for warning in answer["warnings"])
+    assert f"all, halted {halted['until']}" in shown.out
+    assert "all, no breakers" in shown.out
+    assert words in shown.err
+    assert words in (root / result["report"]).read_text()
+
+
+def test_a_backtest_without_a_breach_has_no_halt(root, run_cli):
+    strategy(root, ALL)
+    limits = "max_position: 50%\nmax_order_equity_share: 50%\nmax_daily_loss: 100%\nmax_drawdown: 100%\n"
+    (root / "config" / "risk.yaml").write_text(limits)
+
+    ran = run_cli("backtest", "--json", root=root)
+
+    assert ran.envelope["result"]["halted"] is None
+    assert not any("halted" in warning for warning in ran.envelope["warnings"])
 
 
 def test_the_same_backtest_again_gives_the_same_events_and_is_one_trial(trained, run_cli):

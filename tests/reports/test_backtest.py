@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from lxml import html
 
-from aitrader.reports.backtest import BacktestView, Doubt, Figure, FoldLine, MetricRow, ModelLine, Warned, render
+from aitrader.reports.backtest import (
+    BacktestView,
+    Doubt,
+    Figure,
+    FoldLine,
+    HaltView,
+    MetricRow,
+    ModelLine,
+    Warned,
+    render,
+)
 
 DAYS = np.arange("2010-12-30", "2011-02-04", dtype="datetime64[D]")
 NAN = float("nan")
@@ -60,6 +70,20 @@ def test_warnings_stand_before_the_figures():
 
     assert page.index("All names survive") < page.index("Sharpe ratio")
     assert html.fromstring(page).xpath("//p[@class='warn red']")
+
+
+def test_where_a_breaker_fired_both_results_stand_side_by_side():
+    rows = (MetricRow("Total return", "fraction", (0.021, 0.34)),)
+    halt = HaltView("max_daily_loss would have halted the book: <b>2.9 %</b>", date(2011, 1, 12), rows)
+
+    page = render(_view(halted=halt))
+
+    (table,) = html.fromstring(page).xpath("//h2[contains(., 'breaker')]/following-sibling::div[1]//table")
+    cells = [[cell.text_content() for cell in row] for row in table.xpath(".//tr")]
+    assert cells[0][:3] == ["Metric", "up to 2011-01-12", "without breakers"]
+    assert cells[1][:3] == ["Total return", "2.1 %", "34.0 %"]
+    assert "&lt;b&gt;2.9 %" in page
+    assert "breaker" not in _text(render(_view()))
 
 
 @pytest.mark.parametrize(

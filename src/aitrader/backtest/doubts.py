@@ -27,6 +27,18 @@ MANY_REFUSED: Final = 0.05
 
 _WEEK: Final = 5
 
+_UNBOUNDED: Final[Mapping[str, float | None]] = {
+    "max_order_equity_share": 1.0,
+    "max_order_qty": 1e12,
+    "max_order_adv_share": 1e12,
+    "max_order_notional": None,
+    "max_position": 1.0,
+    "max_orders_per_run": 10**9,
+    "max_orders_per_day": 10**9,
+    "max_orders_per_symbol_day": 10**9,
+}
+"""What equal weight is not bound by: it stands for the market, of any number of names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -50,8 +62,8 @@ class Runs:
     """The same past played as asked, and otherwise.
 
     ``equal_weight`` holds every member in equal parts, rebalanced on the same days at the same costs, under the cash
-    reserve but no other limit; ``dearer`` pays every cost twice; ``late`` decides on opinions one session old;
-    ``shuffled`` follows models that learned permuted labels, None where there are none.
+    reserve but no limit on size or count; ``dearer`` pays every cost twice; ``late`` decides on opinions one session
+    old; ``shuffled`` follows models that learned permuted labels, None where there are none.
     """
 
     asked: BacktestResult
@@ -89,8 +101,7 @@ def play(
 
 def benchmark(plan: Plan) -> Plan:
     """Return the plan that holds every member in equal parts, on the days of the plan's first strategy."""
-    free = {"max_order_equity_share": 1.0, "max_order_qty": 1e12, "max_order_adv_share": 1e12, "max_position": 1.0}
-    rules = replace(plan.rules, risk=plan.rules.risk.model_copy(update=free))
+    rules = replace(plan.rules, risk=plan.rules.risk.model_copy(update=_UNBOUNDED))
     days = next(iter(plan.rebalance.values()))
     return replace(plan, strategies={BENCHMARK: EqualWeight()}, rebalance={BENCHMARK: days}, rules=rules, models={})
 

@@ -18,6 +18,7 @@ from aitrader.domain.events import (
     DecisionRefused,
     Event,
     FillBooked,
+    Latched,
     OrderOutcome,
     OrderRefused,
     Told,
@@ -121,6 +122,11 @@ class BacktestResult:
     def turned_down(self) -> tuple[OrderOutcome, ...]:
         """Every order that the venue refused."""
         return tuple(event for event in of_kind(self.events, OrderOutcome) if event.outcome is Told.REFUSED)
+
+    @property
+    def latched(self) -> Latched | None:
+        """The first latch that a breaker shut; a backtest goes on as if it had not."""
+        return next(iter(of_kind(self.events, Latched)), None)
 
     @property
     def fills(self) -> tuple[Fill, ...]:

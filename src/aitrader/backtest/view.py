@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Final
 
 import numpy as np
 
 from aitrader.backtest.doubts import Runs
 from aitrader.backtest.run import BacktestResult, Plan
+from aitrader.domain.events import BookValued
 from aitrader.domain.snapshot import FloatArray
 from aitrader.models.passport import Passport
 from aitrader.quant.fills import PROXIES
@@ -45,6 +47,22 @@ class Performance:
     expected_shortfall: float
 
 
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """Where a breaker would have stopped the book, until a person resumed it: ``code`` names the control.
+
+    ``performance`` ends with the close of ``until``, the last one before the latch shut at ``at`` (UTC), when equity
+    was ``equity`` USD.
+    """
+
+    at: datetime
+    code: str
+    reason: str
+    until: date
+    equity: float
+    performance: Performance
+
+
 def curves(runs: Runs, strategy: str) -> dict[str, FloatArray]:
     """Return equity in USD at each close, (T,): of the strategy, of equal weight, and of cash that earns nothing."""
     asked = runs.asked.equity
@@ -66,6 +84,18 @@ def performance(name: str, equity: FloatArray) -> Performance:
         value_at_risk(returns),
         expected_shortfall(returns),
     )
+
+
+def halted(run: BacktestResult, strategy: str) -> Halted | None:
+    """Return the first latch of ``run`` with the result up to it; None where no breaker fired."""
+    latched = run.latched
+    if latched is None:
+        return None
+    before = run.events[: run.events.index(latched)]
+    closes = max(sum(isinstance(event, BookValued) for event in before), 1)
+    until: date = run.sessions[closes - 1].item()
+    done = run.equity[:closes]
+    return Halted(latched.at, latched.code, latched.reason, until, float(done[-1]), performance(strategy, done))
 
 
 def metric_rows(performances: Sequence[Performance]) -> tuple[MetricRow, ...]:

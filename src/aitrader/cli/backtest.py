@@ -39,9 +39,10 @@ def backtest(
 
     Decisions see bars and out-of-fold predictions up to their session; orders pass the same limits as live ones and
     are filled in the next session, with costs. Beside the result stand equal weight of all members (same days, same
-    costs) and cash, then the doubts: costs doubled, entry one session later, models trained on shuffled labels,
-    without the ten best days, how many settings were tried, what is wrong with the universe. By default it begins with
-    the first out-of-fold session. Exit 3 when no model passed its gate; `--allow-rejected` shows it anyway.
+    costs) and cash; where a breaker would have halted the book, the result up to there too. Then come the doubts:
+    costs doubled, entry one session later, models trained on shuffled labels, without the ten best days, how many
+    settings were tried, what is wrong with the universe. By default it begins with the first out-of-fold session. Exit
+    3 when no model passed its gate; `--allow-rejected` shows it anyway.
     """
     from aitrader.jobs.assembly.past import Asked
     from aitrader.jobs.backtest import backtest as job
@@ -72,9 +73,14 @@ def _performances(report: "BacktestReport") -> Any:
         ("volatility", "volatility", "fraction"),
         ("total return", "total_return", "fraction"),
     )
-    rows = [[name, *(show(getattr(one, key), unit) for one in report.performances)] for name, key, unit in measures]
+    shown = {one.name: one for one in report.performances}
+    if report.halted:
+        asked, *others = report.performances
+        shown = {f"{asked.name}, halted {report.halted.until}": report.halted.performance}
+        shown |= {f"{asked.name}, no breakers": asked} | {one.name: one for one in others}
+    rows = [[name, *(show(getattr(one, key), unit) for one in shown.values())] for name, key, unit in measures]
     title = f"Backtest of {report.strategy}, {report.start} to {report.end}"
-    return table(title, ("", *(one.name for one in report.performances)), rows)
+    return table(title, ("", *shown), rows)
 
 
 def _facts(report: "BacktestReport") -> "Iterator[str]":

@@ -14,11 +14,13 @@ import polars as pl
 
 from aitrader.backtest.doubts import Facts, Runs, doubts, play, stopped_orders
 from aitrader.backtest.view import (
+    Halted,
     Performance,
     assumptions,
     cost_figures,
     curves,
     fold_lines,
+    halted,
     metric_rows,
     performance,
     trade_figures,
@@ -38,7 +40,7 @@ from aitrader.lake.files import write_parquet
 from aitrader.lake.model_store import ModelStore
 from aitrader.lake.studies import append_line, read_lines
 from aitrader.models.passport import digest
-from aitrader.reports.backtest import BacktestView, Doubt, Figure, ModelLine, Warned, render
+from aitrader.reports.backtest import BacktestView, Doubt, Figure, HaltView, ModelLine, Warned, render
 from aitrader.training.ledger import Trial, count_trials, read_trials
 
 
@@ -56,9 +58,10 @@ class Carried:
 class BacktestReport:
     """What ``backtest`` found, from the close of ``start`` to the close of ``end``.
 
-    ``performances`` are those of the strategy, of equal weight and of cash, in this order. ``trials`` counts the
-    different settings tried on these data. ``report`` (HTML), ``equity`` (Parquet) and ``events`` (one JSON object per
-    line) are paths below the root, as is ``receipt``.
+    ``performances`` are those of the strategy, of equal weight and of cash, in this order, without breakers; ``halted``
+    is where the first one would have stopped the book. ``trials`` counts the different settings tried on these data.
+    ``report`` (HTML), ``equity`` (Parquet) and ``events`` (one JSON object per line) are paths below the root, as is
+    ``receipt``.
     """
 
     strategy: str
@@ -72,6 +75,7 @@ class BacktestReport:
     final_equity: float
     models: tuple[ModelLine, ...]
     performances: tuple[Performance, ...]
+    halted: Halted | None
     doubts: tuple[Doubt, ...]
     costs: tuple[Figure, ...]
     trades: tuple[Figure, ...]
@@ -200,6 +204,7 @@ def _report(course: _Course) -> BacktestReport:
         final_equity=float(run.equity[-1]),
         models=course.models,
         performances=tuple(performance(*curve) for curve in curves(course.runs, course.strategy).items()),
+        halted=halted(run, course.strategy),
         doubts=doubts(course.runs, _facts(course)),
         costs=cost_figures(run),
         trades=trade_figures(run),
@@ -240,6 +245,13 @@ def _warnings(course: _Course) -> Iterator[str]:
     yield from course.past.notes
     for model in _rejected(course.past.models):
         yield f"model {model.name} {model.version} did not pass its gate"
+    stopped = halted(course.runs.asked, course.strategy)
+    if stopped:
+        yield _halt_text(stopped)
+
+
+def _halt_text(stopped: Halted) -> str:
+    return f"{stopped.code} would have halted the book at {stopped.at:%Y-%m-%d %H:%M} UTC: {stopped.reason}"
 
 
 def _view(course: _Course, report: BacktestReport) -> BacktestView:
@@ -266,7 +278,16 @@ def _view(course: _Course, report: BacktestReport) -> BacktestView:
         refusals=report.refusals,
         folds=fold_lines([model.passport for model in course.past.models]),
         assumptions=assumptions(course.past.plan),
+        halted=_halt_view(report),
     )
+
+
+def _halt_view(report: BacktestReport) -> HaltView | None:
+    stopped = report.halted
+    if stopped is None:
+        return None
+    rows = metric_rows([stopped.performance, report.performances[0]])
+    return HaltView(_halt_text(stopped), stopped.until, rows)
 
 
 def _grave(warning: str) -> bool:

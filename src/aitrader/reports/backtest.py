@@ -82,6 +82,18 @@ class FoldLine:
 
 
 @dataclass(frozen=True, slots=True)
+class HaltView:
+    """Where a breaker would have stopped the book: ``text`` says when and why, and ``until`` is the last close before.
+
+    ``metrics`` have two values: up to there, and without breakers.
+    """
+
+    text: str
+    until: date
+    metrics: tuple[MetricRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BacktestView:
     """Everything that the report shows, as plain values.
 
@@ -89,6 +101,7 @@ class BacktestView:
     (equal weight, cash) are what it is compared with. ``gross``, ``net`` (fractions of equity) and ``turnover``
     (traded value over equity, one per session) are (T,) as well; empty ones are not drawn. ``costs`` are USD by kind
     over the whole span, ``trades`` any figures about the fills, ``refusals`` counts of refused orders by code.
+    ``halted`` is None where no breaker fired.
     """
 
     title: str
@@ -112,6 +125,7 @@ class BacktestView:
     refusals: Mapping[str, int] = field(default_factory=dict)
     folds: tuple[FoldLine, ...] = ()
     assumptions: tuple[str, ...] = ()
+    halted: HaltView | None = None
 
 
 def render(view: BacktestView) -> str:
