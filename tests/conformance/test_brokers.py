@@ -1,49 +1,115 @@
 """What every broker must do. To add one: a class like ``SimulatedAccount`` below, and its line in ``ACCOUNTS``.
 
 An account here is a flat one with 100,000 USD on a venue where AAPL and MSFT trade at about 100 USD. ``broker``
-is what is tested; ``open`` opens the market, ``close`` ends the session with everything that was due filled.
+is what is tested; ``open`` opens the market for the next session, ``close`` ends it with everything that was due
+filled.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
+from aitrader.brokers.account_file import PaperAccount
+from aitrader.brokers.faulty import FaultyBroker, listed
 from aitrader.brokers.simulated import SimulatedBroker
-from aitrader.brokers.venue import SessionBars
-from aitrader.config.schema import Costs, Risk
+from aitrader.brokers.venue import SessionBars, VenueSession
+from aitrader.config.schema import AccountSettings, Costs, Risk
 from aitrader.domain.orders import Accepted, BrokerOrder, Entry, NotFound, Order, OrderStatus, Refused, Side
 from aitrader.domain.positions import Book, Position
 from aitrader.errors import BrokerError
 from aitrader.risk.exposure import RiskContext
 from aitrader.risk.review import review
 
+FIRST = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
+
+
+def bars(day):
+    opened, price = FIRST + timedelta(days=day), np.full(2, 100.0)
+    columns = dict.fromkeys(("open", "high", "low", "close", "vwap"), price)
+    places, closes = {"AAPL": 0, "MSFT": 1}, opened + timedelta(hours=6.5)
+    return SessionBars(opened.date(), opened, closes, places, **columns, volume20=np.full(2, 1e6))
+
 
 class SimulatedAccount:
-    def __init__(self):
-        self.broker = SimulatedBroker("SIM-main", Decimal(100_000), Costs())
-        self._session = date(2026, 1, 5)
+    """In memory, played from outside, as a backtest does."""
+
+    def __init__(self, folder):
+        self.played = SimulatedBroker("SIM-main", Decimal(100_000), Costs())
+        self.broker = self.played
+        self.days = 0
 
     def open(self):
-        opened = datetime(2026, 1, self._session.day, 14, 30, tzinfo=UTC)
-        price = np.full(2, 100.0)
-        columns = dict.fromkeys(("open", "high", "low", "close", "vwap"), price)
-        places, closes = {"AAPL": 0, "MSFT": 1}, opened + timedelta(hours=6.5)
-        bars = SessionBars(self._session, opened, closes, places, **columns, volume20=np.full(2, 1e6))
-        self.broker.open_session(bars)
-        self._session += timedelta(days=1)
+        self.played.open_session(bars(self.days))
+        self.days += 1
 
     def close(self):
-        self.broker.close_session()
+        self.played.close_session()
 
 
-ACCOUNTS = {"simulated": SimulatedAccount}
+class FaultyAccount(SimulatedAccount):
+    """Through a connection that happens to be good."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.broker = FaultyBroker(self.played, listed({}))
+
+
+class Reopened:
+    """The account's file, opened anew for every call: each call is another process."""
+
+    def __init__(self, path, began):
+        self.path = path
+        self.began = began
+
+    def __getattr__(self, name):
+        def call(*arguments, **named):
+            create = not self.path.exists()
+            with PaperAccount.open(
+                self.path,
+                AccountSettings(),
+                number="SIM-main",
+                costs=Costs(),
+                now=self.began,
+                replay=True,
+                create=create,
+            ) as account:
+                return getattr(account, name)(*arguments, **named)
+
+        return call
+
+
+class PaperAccountInItsFile:
+    """Follows a venue's clock; of a running session it is told the open only."""
+
+    def __init__(self, folder):
+        self.broker = Reopened(folder / "paper.sqlite", FIRST - timedelta(hours=1))
+        self.days = 0
+
+    def open(self):
+        self.days += 1
+        self.broker.advance(self, bars(self.days - 1).opened + timedelta(minutes=5))
+
+    def close(self):
+        self.broker.advance(self, bars(self.days - 1).closes)
+
+    def sessions(self, after, now):
+        for day in range(self.days):
+            told, unknown = bars(day), np.full(2, np.nan)
+            if after is None or told.session > after:
+                closed = told.closes <= now
+                later = {} if closed else dict.fromkeys(("high", "low", "close", "vwap"), unknown)
+                yield VenueSession(replace(told, **later), (), closed=closed)
+
+
+ACCOUNTS = {"simulated": SimulatedAccount, "faulty": FaultyAccount, "paper": PaperAccountInItsFile}
 
 
 @pytest.fixture(params=sorted(ACCOUNTS))
-def account(request):
-    account = ACCOUNTS[request.param]()
+def account(request, tmp_path):
+    account = ACCOUNTS[request.param](tmp_path)
     account.open()
     return account
 
@@ -229,6 +295,68 @@ def test_day_orders_do_not_outlive_their_session(account, broker):
     account.close()
 
     assert all(order.status.final for order in broker.orders())
+
+
+def test_an_order_sent_while_the_market_is_closed_is_filled_in_the_next_session(account, broker):
+    account.close()
+
+    assert isinstance(broker.submit(approved("one", 10)), Accepted)
+
+    assert broker.find("one").status is OrderStatus.OPEN
+    assert broker.fills() == []
+    account.open()
+    account.close()
+    assert broker.find("one").status is OrderStatus.FILLED
+    assert {s: p.quantity for s, p in broker.positions().items()} == {"AAPL": 10}
+
+
+def test_an_order_that_waits_for_the_next_session_can_be_canceled(account, broker):
+    account.close()
+    broker.submit(approved("one", 10))
+
+    assert isinstance(broker.cancel("one"), Accepted)
+
+    account.open()
+    account.close()
+    assert broker.find("one").status is OrderStatus.CANCELED
+    assert broker.fills() == []
+
+
+def test_shares_that_an_open_sell_holds_are_not_sold_twice(account, broker):
+    broker.submit(approved("one", 10))
+    account.close()
+    broker.submit(approved("two", -7))
+
+    too_many = broker.submit(approved("three", -4))
+    the_rest = broker.submit(approved("four", -3))
+
+    assert isinstance(too_many, Refused)
+    assert isinstance(broker.find("three"), NotFound)
+    assert isinstance(the_rest, Accepted)
+    account.open()
+    account.close()
+    assert dict(broker.positions()) == {}
+
+
+def test_cash_that_an_open_buy_holds_is_not_spent_twice(account, broker):
+    account.close()
+    broker.submit(approved("one", 700))
+
+    assert isinstance(broker.submit(approved("two", 700, "MSFT")), Refused)
+
+    broker.cancel("one")
+    assert isinstance(broker.submit(approved("three", 700, "MSFT")), Accepted)
+
+
+def test_reading_changes_nothing(account, broker):
+    broker.submit(approved("one", 10))
+    broker.submit(approved("two", 5, "MSFT", Entry.CLOSE_AUCTION))
+
+    def read():
+        state = broker.account(), dict(broker.positions()), broker.orders(), broker.fills()
+        return state, broker.find("two"), broker.market(["AAPL"])
+
+    assert read() == read()
 
 
 def test_equity_is_cash_plus_positions_at_the_brokers_prices(account, broker):
