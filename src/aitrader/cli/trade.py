@@ -51,6 +51,6 @@ def _tables(report: "TradeReport") -> list[Any]:
         ("time of the book", f"{report.at:%Y-%m-%d %H:%M} UTC"),
         ("equity, USD", f"{report.equity:,.2f}"),
         ("cash, USD", f"{report.cash:,.2f}"),
-        ("positions", report.positions),
+        ("positions", str(report.positions)),
     ]
     return [*shown, table(f"Book {report.book}", ("", ""), account)]

@@ -53,7 +53,7 @@ class OpenBook:
     ``broker`` knows everything up to ``at`` that the lake's bars tell. ``state`` is what the journal added up to when
     it was opened, and may lack what the broker did since. ``venue`` is what the account is played on. Opened to be
     read, ``journal`` and ``broker`` are copies in memory: what is recorded and sent there ends with the block.
-    ``replayed`` says that the account lives on the replay clock.
+    ``replayed`` says that the account lives on the replay clock, ``waits`` that the machine's time may be waited for.
     """
 
     name: str
@@ -67,6 +67,7 @@ class OpenBook:
     venue: LakeVenue
     lake: Lake
     replayed: bool
+    waits: bool
 
     @property
     def calendar(self) -> Calendar:
@@ -118,7 +119,8 @@ def open_book(
         key, fresh = _key(folder, config.book, create=create)
         lake = stack.enter_context(Lake.open(root / "data_lake", clock=visit.clock))
         venue = LakeVenue.of(config, lake.snapshot())
-        halts = FileLatches(latch_folders(root, config.book), environment_halt=visit.halted)
+        kind = _Watched if mode == "read" else FileLatches
+        halts = kind(latch_folders(root, config.book), environment_halt=visit.halted)
         if mode == "read" and fresh:
             made = _imagined(config, key, visit, venue)
         else:
@@ -129,7 +131,18 @@ def open_book(
                 write_account(folder, key)
         state = State.of(made.journal.events())
         yield OpenBook(
-            config.book, folder, key, made.journal, made.broker, state, made.at, halts, venue, lake, made.replayed
+            config.book,
+            folder,
+            key,
+            made.journal,
+            made.broker,
+            state,
+            made.at,
+            halts,
+            venue,
+            lake,
+            made.replayed,
+            waits=mode != "read" and not made.replayed,
         )
 
 
@@ -138,6 +151,14 @@ def no_book(book: str) -> UsageError:
     return UsageError(
         f"There is no book {book!r} yet.", fix="It begins with the first `aitrader trade`; --book names another one."
     )
+
+
+class _Watched(FileLatches):
+    """Latches that are read and never shut: a loss that somebody only looks at halts nothing."""
+
+    def latch(self, latch: Latch, reason: str) -> None:
+        """Leave the latch as it is."""
+        del latch, reason
 
 
 @dataclass(frozen=True, slots=True)

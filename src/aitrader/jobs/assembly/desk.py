@@ -11,9 +11,9 @@ from aitrader.domain.events import Latch
 from aitrader.engine.desk import Desk, Halts, Market
 from aitrader.engine.recovery import recover
 from aitrader.engine.state import State
+from aitrader.errors import RefusedError
 from aitrader.jobs.assembly.book import OpenBook, Visit
 from aitrader.jobs.assembly.present import Present
-from aitrader.jobs.assembly.trading import rules_of
 from aitrader.jobs.assembly.trading import rules_of
 from aitrader.live.session import Diary, catch_up
 
@@ -58,7 +58,7 @@ class Current:
 
 
 def desk_of(config: Config, book: OpenBook, visit: Visit, market: Market, *, pause: Pause = lambda: None) -> Desk:
-    """Return the desk of ``book``, without strategies. Under the replay clock time stands, and no wait takes any."""
+    """Return the desk of ``book``, without strategies. Under the replay clock time stands."""
     return Desk(
         market,
         book.broker,
@@ -66,7 +66,7 @@ def desk_of(config: Config, book: OpenBook, visit: Visit, market: Market, *, pau
         MappingProxyType({}),
         rules_of(config),
         halts=Heeded(book.halts, pause),
-        wait=(lambda _: None) if book.replayed else time.sleep,
+        wait=time.sleep if book.waits else (lambda _: None),
         clock=None if book.replayed else visit.clock,
         live=config.mode == "live",
     )
@@ -93,3 +93,12 @@ def brought_up_to_date(
     caught = catch_up(desk, state, diary, played=played, at=book.at)
     caught = recover(desk, caught, book.at, config.reconcile)
     return Current(desk, caught, market, diary, played, state.session)
+
+
+def looked_at(config: Config, book: OpenBook, visit: Visit) -> tuple[State, Current | None, str]:
+    """Return what a book that was opened to be read adds up to now, and why it is not comparable (empty: it is)."""
+    try:
+        now = brought_up_to_date(config, book, visit, book.state)
+    except RefusedError as error:
+        return State.of(book.journal.events()), None, str(error)
+    return now.state, now, ""
