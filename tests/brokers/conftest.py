@@ -1,5 +1,6 @@
 """A venue of three symbols, orders for it, and an account."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from aitrader.brokers.simulated import SimulatedBroker
-from aitrader.brokers.venue import SessionBars
+from aitrader.brokers.venue import SessionBars, VenueSession
 from aitrader.config.schema import Costs, Risk
 from aitrader.domain.events import ActionBooked
 from aitrader.domain.orders import Entry, Order, Side, client_order_id
@@ -16,6 +17,7 @@ from aitrader.risk.exposure import RiskContext
 from aitrader.risk.review import review
 
 SYMBOLS = ("A", "B", "C")
+NOTHING = np.full(len(SYMBOLS), np.nan)
 FIRST = date(2026, 1, 5)
 LOOSE = Risk(
     max_order_equity_share=1,
@@ -26,6 +28,55 @@ LOOSE = Risk(
     max_net=4,
     cash_reserve=0,
 )
+
+
+class Days:
+    """A venue on which each day is known from its open on: what a test lists, a day without prices told with none.
+
+    A running session has its open only, and with ``late`` not even that: its bar is known after its close.
+    """
+
+    def __init__(self, days, *, late=False):
+        self.days = days
+        self.late = late
+        self.lost = set()
+
+    def sessions(self, after, now):
+        closed = [bars for bars, _ in self.days if bars.closes <= now]
+        after = after or (closed[-1].session - timedelta(days=1) if closed else date.min)
+        for number, (bars, actions) in enumerate(self.days):
+            if after < bars.session and bars.opened <= now and not (number in self.lost and bars.closes <= now):
+                yield VenueSession(self._known(bars, now), actions, closed=bars.closes <= now)
+
+    def _known(self, bars, now):
+        if bars.closes <= now:
+            return bars
+        unknown = dict.fromkeys(("high", "low", "close", "vwap", *["open", "volume20"][: 2 * self.late]), NOTHING)
+        return replace(bars, **unknown)
+
+
+@pytest.fixture(scope="session")
+def venue_of(bars_of):
+    """A venue from one mapping of prices (see ``bars_of``) per day, and the actions of days by number."""
+
+    def make(*prices, actions=None, late=False, volume20=1e6):
+        days = [
+            (bars_of(day, known, volume20=volume20), tuple((actions or {}).get(day, ())))
+            for day, known in enumerate(prices)
+        ]
+        return Days(days, late=late)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def at():
+    """UTC time on a day by number; sessions run from 14:30 to 21:00."""
+
+    def make(day, hour, minute=0):
+        return datetime(2026, 1, 5, tzinfo=UTC) + timedelta(days=day, hours=hour, minutes=minute)
+
+    return make
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +109,7 @@ def bars_of():
 def approve_order():
     """An approved order, positive to buy and negative to sell, from the review of a rich book that holds it."""
 
-    def make(symbol, signed, *, decision="d1", entry=Entry.AFTER_OPEN, planned="10"):
+    def make(symbol, signed, *, decision="d1", entry=Entry.AFTER_OPEN, planned="10", closing=False):
         side = Side.BUY if signed > 0 else Side.SELL
         order = Order(
             client_id=client_order_id("main", decision, "top5", symbol, side=side, number=1),
@@ -69,6 +120,8 @@ def approve_order():
             strategy="top5",
             decision=decision,
             entry=entry,
+            reducing=closing,
+            closing=closing,
         )
         held = {symbol: Position(symbol, order.quantity, Decimal(1))}
         context = RiskContext(

@@ -5,29 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aitrader.brokers.account_file import PaperAccount
-from aitrader.brokers.venue import VenueSession
 from aitrader.config.schema import AccountSettings, Costs
 from aitrader.domain.orders import Accepted, Entry, OrderStatus, Refused
 from aitrader.errors import BrokerError, UsageError
 
 BEGAN = datetime(2026, 1, 5, 12, tzinfo=UTC)
 FREE = Costs(spread_bps=0, impact_bps=0)
-
-
-class Days:
-    """A venue of days that a test lists: (prices, actions) per day, known as far as the time allows."""
-
-    def __init__(self, bars_of, *days):
-        self.days = [(bars_of(day, prices), tuple(actions)) for day, (prices, *actions) in enumerate(days)]
-
-    def sessions(self, after, now):
-        for bars, actions in self.days:
-            if bars.opened <= now and (after is None or bars.session > after):
-                yield VenueSession(bars, actions, closed=bars.closes <= now)
-
-
-def at(day, hour, minute=0):
-    return datetime(2026, 1, 5 + day, hour, minute, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -48,8 +31,8 @@ def opened(tmp_path):
         account.close()
 
 
-def test_what_was_done_is_there_when_the_file_is_opened_again(opened, bars_of, approve_order):
-    venue = Days(bars_of, [{"A": (20.0, 22.0), "B": 10.0}])
+def test_what_was_done_is_there_when_the_file_is_opened_again(opened, venue_of, approve_order, at):
+    venue = venue_of({"A": (20.0, 22.0), "B": 10.0})
     account = opened()
     account.advance(venue, at(0, 15))
     account.submit(approve_order("A", 100))
@@ -70,8 +53,8 @@ def test_what_was_done_is_there_when_the_file_is_opened_again(opened, bars_of, a
     assert again.account().equity == 7_500 + 2_200 + 500
 
 
-def test_the_running_session_is_not_played_twice(opened, bars_of, approve_order):
-    venue = Days(bars_of, [{"A": 20.0}])
+def test_the_running_session_is_not_played_twice(opened, venue_of, approve_order, at):
+    venue = venue_of({"A": 20.0})
     opened().advance(venue, at(0, 15))
     opened().submit(approve_order("A", 100))
 
@@ -81,9 +64,9 @@ def test_the_running_session_is_not_played_twice(opened, bars_of, approve_order)
     assert len(opened().fills()) == 1
 
 
-def test_two_processes_see_each_others_orders(opened, bars_of, approve_order):
+def test_two_processes_see_each_others_orders(opened, venue_of, approve_order, at):
     one, other = opened(), opened()
-    one.advance(Days(bars_of, [{"A": 20.0}]), at(0, 15))
+    one.advance(venue_of({"A": 20.0}), at(0, 15))
 
     assert isinstance(other.submit(approve_order("A", 100)), Accepted)
 
@@ -117,7 +100,7 @@ def test_beginning_again_keeps_the_account_that_is_there(opened):
     assert opened(cash=900).account().cash == 500
 
 
-def test_an_account_on_the_replay_clock_stands_until_it_is_told_a_time(opened):
+def test_an_account_on_the_replay_clock_stands_until_it_is_told_a_time(opened, at):
     account = opened(replay=True)
 
     assert account.time(None, wall=at(20, 12)) == BEGAN
@@ -126,7 +109,7 @@ def test_an_account_on_the_replay_clock_stands_until_it_is_told_a_time(opened):
         account.time(BEGAN - timedelta(seconds=1), wall=at(20, 12))
 
 
-def test_an_account_on_the_machines_clock_follows_it_and_never_goes_back(opened):
+def test_an_account_on_the_machines_clock_follows_it_and_never_goes_back(opened, at):
     account = opened(replay=False)
 
     assert account.time(None, wall=at(1, 12)) == at(1, 12)
