@@ -264,7 +264,7 @@ def asks(*, yes: bool) -> bool:
         return False
 
 
-def _act(asked: Asked, ordinary: Callable[[list[str]], int], env: Mapping[str, str], cwd: Path | None = None) -> int:
+def _act(asked: Asked, ordinary: Callable[[list[str]], int], env: Mapping[str, str], cwd: Path) -> int:
     root = root_of(asked.root, env, cwd)
     found = targets(root, env, book=asked.book, all_books=asked.all_books, replay=asked.now is not None)
     reason = f"{COMMAND} at {wall_clock().isoformat(timespec='seconds')}"
