@@ -306,9 +306,8 @@ class SimulatedBroker:
         today = self._running and meets(order, sent_at, bars) and not order.closing
         locked = self._ledger.settlement.locked.get(order.symbol, Decimal(0)) if today else Decimal(0)
         if order.quantity > free - locked:
-            return Refused(
-                "unsettled", f"requested {order.quantity}, of {free} {locked} are bought with unsettled cash"
-            )
+            settled = (free - locked).normalize()
+            return Refused("unsettled", f"requested {order.quantity}, available before the next session {settled:f}")
         return None
 
     def _free_cash(self) -> Decimal:
