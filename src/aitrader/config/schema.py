@@ -360,6 +360,8 @@ class AccountSettings(Section):
     settlement: Literal["cash_t1", "margin"] = "cash_t1"
     """cash_t1: a sale settles on the next session; it may pay for a buy before, and what it bought is not sold before.
     margin: everything settles at once."""
+    faults: Opaque = Field(default_factory=dict)
+    """Faults of the connection to a simulated account, to rehearse with: `{seed: 7, rate: 20%}`; empty: none."""
 
 
 class Reconcile(Section):

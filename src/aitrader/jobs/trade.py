@@ -187,8 +187,10 @@ def _refuse_halted(latches: frozenset[Latch]) -> None:
 
 def _refuse_unknown(state: State) -> None:
     """Refuse to call a run done while book and account do not agree."""
-    unknown = [f"the fate of {one.order.client_id} is unknown" for one in state.unresolved]
-    held = [f"{symbol} is held ({reason})" for symbol, reason in sorted(state.held.items())]
+    held = [f"{symbol} is held: {reason}" for symbol, reason in sorted(state.held.items())]
+    told = "; ".join(held)
+    names = [one.order.client_id for one in state.unresolved]
+    unknown = [f"the fate of {name} is unknown" for name in names if name not in told]
     wrong = [*unknown, *held, *(() if held else state.differences or ())]
     if wrong:
         raise BrokerError(

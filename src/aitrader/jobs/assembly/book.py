@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
 from aitrader.brokers.account_file import PaperAccount
 from aitrader.brokers.broker import Broker
+from aitrader.brokers.faulty import wrap
 from aitrader.brokers.simulated import SimulatedBroker
 from aitrader.config.schema import Config
 from aitrader.disk.files import make_folder
@@ -127,6 +128,8 @@ def open_book(
             paper = stack.enter_context(_paper(config, folder, key, visit, create=fresh))
             kept = stack.enter_context(DatabaseJournal.open(folder / JOURNAL, account=key, create=fresh))
             made = _read(paper, kept, visit, venue) if mode == "read" else _advanced(paper, kept, visit, venue)
+            if mode != "read" and config.account.faults:
+                made = replace(made, broker=wrap(made.broker, config.account.faults))
             if fresh:
                 write_account(folder, key)
         state = State.of(made.journal.events())
