@@ -14,6 +14,7 @@ from aitrader.config.schema import Retrain, Training
 from aitrader.domain.frames import PREDICTIONS
 from aitrader.domain.orders import Entry
 from aitrader.engine.inference import (
+    InChild,
     Predictor,
     check_features,
     check_window,
@@ -224,6 +225,58 @@ def test_contributions_add_up_to_the_final_models_score(predictor, panel, featur
 
     scores = predictor.predict(_day(panel, 310), panel.symbols, features[:, :, 310])
     assert parts.sum(axis=1) == pytest.approx(scores)
+
+
+@pytest.fixture
+def isolated(store, rows, panel):
+    """The stored model, opened for sessions after its training and never loaded in this process."""
+    window = (_day(panel, 301), _day(panel, 302))
+    return open_predictor(store, Rows(rows), "trees", SPECS, window=window, allow_rejected=True, isolated=True)
+
+
+def test_an_isolated_model_predicts_the_same_bits_without_being_loaded_here(
+    isolated, panel, features, trained, monkeypatch
+):
+    def refuse(data):
+        raise AssertionError("a model was loaded in this process")
+
+    expected = trained[2].final.predict(features[:, :, 305].T.astype(float))
+    monkeypatch.setattr(LightGbm, "from_bytes", refuse)
+    scores = isolated.predict(_day(panel, 305), panel.symbols, features[:, :, 305])
+
+    assert scores.tolist() == expected.tolist()
+
+
+def test_an_isolated_model_gives_no_score_where_too_few_features_are_known(isolated, panel, features):
+    unknown = features[:, :, 305].copy()
+    unknown[:, 4] = np.nan
+
+    scores = isolated.predict(_day(panel, 305), panel.symbols, unknown)
+
+    assert np.flatnonzero(np.isnan(scores)).tolist() == [4]
+
+
+def test_an_isolated_model_takes_out_of_fold_rows_without_a_child(isolated, panel, features, monkeypatch):
+    monkeypatch.setattr(subprocess, "run", None)
+
+    scores = isolated.predict(_day(panel, 200), panel.symbols, features[:, :, 200])
+
+    assert np.isfinite(scores).all()
+
+
+def test_an_isolated_model_is_checked_before_its_scores_are_believed(stored, rows, panel, features):
+    card = json.loads(stored.card)
+    card["golden"]["predictions"][3] += 1e-6
+    passport = read_passport(json.dumps(card).encode())
+    doubtful = Predictor(passport, InChild(stored, passport), rows)
+
+    with pytest.raises(ModelStoreError, match="does not reproduce"):
+        doubtful.predict(_day(panel, 305), panel.symbols, features[:, :, 305])
+
+
+def test_an_isolated_model_gives_no_reasons(isolated, features):
+    with pytest.raises(ValueError, match="gives no reasons"):
+        isolated.contributions(features[:, :, 310])
 
 
 def _evil(stored, change):

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import numpy as np
 import polars as pl
@@ -35,7 +35,7 @@ FloatArray = NDArray[np.float64]
 Kind = Literal["oof", "shuffled"]
 
 TIMEOUT: Final = 30.0
-"""Seconds that a model may take to load and to predict its golden rows."""
+"""Seconds that a model may take to load and to predict its golden rows and those of one session."""
 
 TOLERANCE: Final = 1e-9
 """How far a golden prediction may lie from the stored one."""
@@ -55,6 +55,27 @@ class Loaded:
     def golden(self, passport: Passport) -> FloatArray:
         """Return predictions of the passport's golden rows."""
         return self.fitted.predict(np.array(passport.golden.rows, dtype=np.float64))
+
+
+class Scorer(Protocol):
+    """What gives raw rows of features their scores."""
+
+    def predict(self, values: FloatArray) -> FloatArray:
+        """Return a score without a unit per row (R, F); NaN for a row that knows too few features."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InChild:
+    """A model that this process never loads: each call runs a child, which reproduces the golden rows first."""
+
+    stored: StoredModel
+    passport: Passport
+    timeout: float = TIMEOUT
+
+    def predict(self, values: FloatArray) -> FloatArray:
+        """Return a score per row; raises as ``load_checked``."""
+        return _checked_scores(self.stored, self.passport, values, self.timeout)
 
 
 def restore(passport: Passport, model: bytes) -> Loaded:
@@ -82,14 +103,7 @@ def load_checked(stored: StoredModel, *, timeout: float = TIMEOUT) -> tuple[Pass
         The child crashed, hung, ran out of memory or predicted something else; this process is untouched.
     """
     passport = read_passport(stored.card)
-    what = f"Model {stored.name} {stored.record.version}"
-    found = np.array(_ask_child(stored, what, timeout), dtype=np.float64)
-    expected = np.array(passport.golden.predictions, dtype=np.float64)
-    if found.shape != expected.shape or not np.allclose(found, expected, rtol=0, atol=TOLERANCE):
-        raise ModelStoreError(
-            f"{what} does not reproduce the predictions in its passport.",
-            fix="Another library version, or a damaged model: train it again with `aitrader train --force`.",
-        )
+    _checked_scores(stored, passport, np.empty((0, len(passport.features))), timeout)
     return passport, restore(passport, stored.model).fitted
 
 
@@ -128,7 +142,7 @@ class Predictor:
     ``rows`` are its own out-of-fold and shuffled rows (``PREDICTIONS``); an imported model has none.
     """
 
-    def __init__(self, passport: Passport, fitted: Fitted, rows: pl.DataFrame) -> None:
+    def __init__(self, passport: Passport, fitted: Scorer, rows: pl.DataFrame) -> None:
         self.passport = passport
         self._fitted = fitted
         self._rows = own_rows(passport, rows)
@@ -180,7 +194,14 @@ class Predictor:
         """Return (N, F + 1) for features (F, N): what each adds to the final model's score, and the base last.
 
         For an out-of-fold session these are the final model's reasons, not the fold's.
+
+        Raises
+        ------
+        ValueError
+            The model is in a child process, which gives scores and no reasons.
         """
+        if not isinstance(self._fitted, Fitted):
+            raise ValueError(f"{self.passport.name} predicts in a child process, which gives no reasons")
         return self._fitted.contributions(features.T.astype(np.float64))
 
 
@@ -192,11 +213,13 @@ def open_predictor(
     *,
     window: tuple[date, date],
     allow_rejected: bool = False,
+    isolated: bool = False,
 ) -> Predictor:
     """Return the predictor of a model's champion (with ``allow_rejected`` its newest version) for a window of sessions.
 
     Leakage is checked before the gate, the gate before the features, and all before any byte of the model is read by
-    its library.
+    its library. An ``isolated`` model is never read in this process: it loads, is checked and predicts in a child, once
+    for each call, and a damaged one is found out then.
 
     Raises
     ------
@@ -211,8 +234,8 @@ def open_predictor(
     check_window(passport, own_rows(passport, rows), *window)
     store.newest(name, allow_rejected=allow_rejected)
     check_features(passport, specs)
-    checked, fitted = load_checked(stored)
-    return Predictor(checked, fitted, rows)
+    scorer = InChild(stored, passport) if isolated else load_checked(stored)[1]
+    return Predictor(passport, scorer, rows)
 
 
 def check_window(passport: Passport, rows: pl.DataFrame, start: date, end: date) -> None:
@@ -268,8 +291,28 @@ def chosen(store: ModelStore, name: str, *, allow_rejected: bool) -> StoredVersi
     return champion or store.newest(name, allow_rejected=True)
 
 
-def _ask_child(stored: StoredModel, what: str, timeout: float) -> list[float | None]:
-    blocks = b"".join(struct.pack(">Q", len(data)) + data for data in (stored.card, stored.model))
+def _checked_scores(stored: StoredModel, passport: Passport, values: FloatArray, timeout: float) -> FloatArray:
+    """Return the scores of ``values`` (R, F) from a child process that reproduced the golden rows before."""
+    what = f"Model {stored.name} {stored.record.version}"
+    golden, scores = _ask_child(stored, values, what, timeout)
+    expected = np.array(passport.golden.predictions, dtype=np.float64)
+    if golden.shape != expected.shape or not np.allclose(golden, expected, rtol=0, atol=TOLERANCE):
+        raise ModelStoreError(
+            f"{what} does not reproduce the predictions in its passport.",
+            fix="Another library version, or a damaged model: train it again with `aitrader train --force`.",
+        )
+    if scores.shape != (len(values),):
+        raise ModelStoreError(
+            f"{what} answered {scores.size} scores for {len(values)} rows.",
+            fix="The file is damaged or hostile: train it again with `aitrader train --force`.",
+        )
+    return scores
+
+
+def _ask_child(stored: StoredModel, values: FloatArray, what: str, timeout: float) -> tuple[FloatArray, FloatArray]:
+    """Return what a child process predicts for the golden rows and for ``values``."""
+    rows = np.ascontiguousarray(values, dtype="<f8").tobytes()
+    blocks = b"".join(struct.pack(">Q", len(data)) + data for data in (stored.card, stored.model, rows))
     environment = {key: os.environ[key] for key in _PASSED_ON.split() if key in os.environ}
     environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-P", "-m", "aitrader.engine.inference_child"]
@@ -285,11 +328,16 @@ def _ask_child(stored: StoredModel, what: str, timeout: float) -> list[float | N
             f"{what} killed the process that loaded it ({_death(done.returncode)}).",
             fix="The file is damaged or hostile: train it again with `aitrader train --force`.",
         )
-    answer = json.loads(done.stdout)
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError as error:
+        raise ModelStoreError(
+            f"{what} made the process that loaded it talk nonsense.",
+            fix="The file is damaged or hostile: train it again with `aitrader train --force`.",
+        ) from error
     if "error" in answer:
         raise ModelStoreError(answer["error"], fix=answer["fix"])
-    predictions: list[float | None] = answer["predictions"]
-    return predictions
+    return np.array(answer["golden"], dtype=np.float64), np.array(answer["scores"], dtype=np.float64)
 
 
 def _death(code: int) -> str:

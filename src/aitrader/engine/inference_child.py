@@ -1,7 +1,8 @@
-"""Loads a model and predicts its golden rows, in a process of its own: ``python -m aitrader.engine.inference_child``.
+"""Loads a model and predicts, in a process of its own: ``python -m aitrader.engine.inference_child``.
 
 A tampered model file can crash, hang or exhaust the native library that reads it; then this process dies, and the
-one that asked lives. It reads two length-prefixed blocks from stdin (card, model) and writes one JSON object.
+one that asked lives. It reads three length-prefixed blocks from stdin (card, model, rows of float64) and writes one
+JSON object.
 """
 
 import json
@@ -15,18 +16,23 @@ MEMORY: Final = 8 << 30
 
 
 def main() -> int:
-    """Answer ``{"predictions": [...]}`` or ``{"error": ..., "fix": ...}`` on stdout."""
+    """Answer ``{"golden": [...], "scores": [...]}`` or ``{"error": ..., "fix": ...}``; NaN where there is no score."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _limit_memory()
     # Imported after the limits are set: the libraries, too, run inside them.
+    import numpy as np
+
     from aitrader.engine.inference import restore
     from aitrader.errors import AitraderError
     from aitrader.models.passport import read_passport
 
-    card, model = _block(), _block()
+    card, model, rows = _block(), _block(), _block()
     try:
         passport = read_passport(card)
-        answer = {"predictions": restore(passport, model).golden(passport).tolist()}
+        loaded = restore(passport, model)
+        values = np.frombuffer(rows, dtype="<f8").reshape(-1, len(passport.features))
+        golden, scores = loaded.golden(passport), loaded.fitted.predict(values)
+        answer = {"golden": golden.tolist(), "scores": scores.tolist()}
     except AitraderError as error:
         answer = {"error": str(error), "fix": error.fix}
     sys.stdout.write(json.dumps(answer))

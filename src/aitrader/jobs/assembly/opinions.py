@@ -61,6 +61,7 @@ class Eye:
             specs,
             window=(self.session, self.session),
             allow_rejected=self.allow_rejected,
+            isolated=self.isolated,
         )
 
     def inputs(self, name: str) -> NDArray[np.float32]:
