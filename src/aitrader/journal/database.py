@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 from urllib.parse import quote
 
 from sqlalchemy import Connection, NullPool, create_engine, func, insert, select, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from aitrader.disk.files import make_folder, sync_folder
 from aitrader.domain.events import Event, FillBooked
@@ -220,7 +220,7 @@ def _told(path: Path) -> Iterator[None]:
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             raise JournalError(f"{path} could not be read or written: {error.orig}.", fix=_FREE) from error
         raise _damaged(path, error.orig) from error
-    except (SQLAlchemyError, Damage) as error:
+    except (Damage, UnicodeDecodeError) as error:
         raise _damaged(path, error) from error
 
 
