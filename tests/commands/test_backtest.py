@@ -147,7 +147,8 @@ def test_the_first_halt_is_noted_with_the_result_up_to_it_and_without_it(root, r
     assert halted["equity"] == equity["equity"][-1]
     assert halted["performance"]["total_return"] == pytest.approx(equity["equity"][-1] / equity["equity"][0] - 1)
     assert halted["performance"]["total_return"] != result["performances"][0]["total_return"]
-    words = "max_daily_loss would have halted the book at "
+    assert halted["performance"]["sharpe"] is None
+    words = "halted: max_daily_loss would have stopped the book at "
     assert any(warning.startswith(words) for warning in answer["warnings"])
     assert f"all, halted {halted['until']}" in shown.out
     assert "all, no breakers" in shown.out

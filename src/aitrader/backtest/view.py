@@ -1,7 +1,7 @@
 """What the report of a backtest shows, as plain values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -29,6 +29,7 @@ from aitrader.reports.backtest import Figure, FoldLine, MetricRow
 
 CASH: Final = "cash"
 EQUAL: Final = "equal weight"
+NAN: Final = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Halted:
     """Where a breaker would have stopped the book, until a person resumed it: ``code`` names the control.
 
     ``performance`` ends with the close of ``until``, the last one before the latch shut at ``at`` (UTC), when equity
-    was ``equity`` USD.
+    was ``equity`` USD; what is told by the year is NaN where that is less than a year after the start.
     """
 
     at: datetime
@@ -95,7 +96,10 @@ def halted(run: BacktestResult, strategy: str) -> Halted | None:
     closes = max(sum(isinstance(event, BookValued) for event in before), 1)
     until: date = run.sessions[closes - 1].item()
     done = run.equity[:closes]
-    return Halted(latched.at, latched.code, latched.reason, until, float(done[-1]), performance(strategy, done))
+    shown = performance(strategy, done)
+    if len(done) <= YEAR:
+        shown = replace(shown, annual_return=NAN, sharpe=NAN, sortino=NAN, calmar=NAN)
+    return Halted(latched.at, latched.code, latched.reason, until, float(done[-1]), shown)
 
 
 def metric_rows(performances: Sequence[Performance]) -> tuple[MetricRow, ...]:

@@ -245,13 +245,12 @@ def _warnings(course: _Course) -> Iterator[str]:
     yield from course.past.notes
     for model in _rejected(course.past.models):
         yield f"model {model.name} {model.version} did not pass its gate"
-    stopped = halted(course.runs.asked, course.strategy)
-    if stopped:
-        yield _halt_text(stopped)
-
-
-def _halt_text(stopped: Halted) -> str:
-    return f"{stopped.code} would have halted the book at {stopped.at:%Y-%m-%d %H:%M} UTC: {stopped.reason}"
+    latched = course.runs.asked.latched
+    if latched:
+        yield (
+            f"halted: {latched.code} would have stopped the book at {latched.at:%Y-%m-%d %H:%M} UTC, {latched.reason}; "
+            "the result goes on without breakers"
+        )
 
 
 def _view(course: _Course, report: BacktestReport) -> BacktestView:
@@ -287,11 +286,11 @@ def _halt_view(report: BacktestReport) -> HaltView | None:
     if stopped is None:
         return None
     rows = metric_rows([stopped.performance, report.performances[0]])
-    return HaltView(_halt_text(stopped), stopped.until, rows)
+    return HaltView(stopped.until, rows)
 
 
 def _grave(warning: str) -> bool:
-    return warning.startswith(("survivorship", "hand-picked", "model "))
+    return warning.startswith(("survivorship", "hand-picked", "model ", "halted"))
 
 
 def _write(course: _Course, report: BacktestReport) -> dict[str, str]:

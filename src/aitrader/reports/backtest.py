@@ -83,12 +83,8 @@ class FoldLine:
 
 @dataclass(frozen=True, slots=True)
 class HaltView:
-    """Where a breaker would have stopped the book: ``text`` says when and why, and ``until`` is the last close before.
+    """What a breaker would have left: ``metrics`` have two values, up to the close of ``until`` and without it."""
 
-    ``metrics`` have two values: up to there, and without breakers.
-    """
-
-    text: str
     until: date
     metrics: tuple[MetricRow, ...]
 
