@@ -1,0 +1,67 @@
+"""`aitrader reconcile`: our book and the broker's."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aitrader.cli.options import Outcome, Run, command
+from aitrader.cli.render import colored, table
+
+if TYPE_CHECKING:
+    from aitrader.jobs.reconcile import Reconciliation
+
+Accept = Annotated[
+    bool, typer.Option("--accept", help="Take the account's word for what differs, and trade held symbols again.")
+]
+Rebuild = Annotated[
+    bool, typer.Option("--rebuild", help="Write a new journal from the account; the old one is kept beside.")
+]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why, for the journal; needed with --accept and --rebuild.")
+]
+
+
+@command
+def reconcile(run: Run, accept: Accept = False, rebuild: Rebuild = False, reason: Reason = "") -> Outcome:
+    """Compare our book with the broker's account.
+
+    Exits 0 where positions, cash, orders and fills agree, else 5. Only looks: what the account did since the last run
+    is booked in memory. With --accept it is booked for good, what differs then is adjusted to the account's word with
+    the reason, and held symbols are released.
+
+    A journal that is damaged, missing or of another account is rebuilt with --rebuild: the old files are kept beside,
+    orders and fills are written again from the account, and the book begins with HALT, because what was latched before
+    is not known.
+    """
+    from aitrader.jobs.reconcile import Asked
+    from aitrader.jobs.reconcile import reconcile as job
+
+    found = job(run.config, run.root, Asked(run.visit, accept, rebuild, reason, run.loaded.origins))
+    if found.agreed:
+        return Outcome(found, _tables(found))
+    return Outcome(found, _tables(found), status="failed", exit_code=5)
+
+
+def _tables(found: "Reconciliation") -> list[Any]:
+    shown: list[Any] = []
+    if found.differences:
+        rows = [(one.kind, str(one.symbol), f"{one.ours:f}", f"{one.theirs:f}", one.text) for one in found.differences]
+        shown.append(table(f"Book {found.book} and account {found.account} differ", _COLUMNS, rows))
+    else:
+        agreed = f"Book {found.book} and account {found.account} agree"
+        shown.append(colored(f"{agreed}: {found.positions} positions and {found.cash:,.2f} USD", "bold green"))
+    if found.unbooked:
+        counted = ", ".join(f"{count} {name}" for name, count in found.unbooked.items())
+        shown.append(f"Not in the journal yet: {counted}; the next `aitrader trade` books them.")
+    for row in found.accepted:
+        moved = f"{row.quantity:+f} shares of {row.symbol}" if row.symbol else f"{row.cash:+,.2f} USD"
+        shown.append(f"Accepted: {moved}.")
+    if found.released:
+        shown.append(f"Released: {', '.join(found.released)}.")
+    if found.kept:
+        shown.append(f"The old journal is kept: {', '.join(found.kept)}.")
+        shown.append(f"HALT is shut. Look at the book, then `aitrader resume --account {found.account}`.")
+    return shown
+
+
+_COLUMNS = ("what", "symbol", "here", "at the broker", "in words")
