@@ -1,4 +1,4 @@
-"""`aitrader explain`: one symbol from its bars to its rank."""
+"""`aitrader explain`: one symbol from its bars to its rank, and through the limits to its orders."""
 
 from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -10,6 +10,7 @@ from aitrader.cli.render import colored, table
 from aitrader.cli.scan import AllowRejected, Scanner, Strategy
 
 if TYPE_CHECKING:
+    from aitrader.jobs.assembly.trace import Trace
     from aitrader.jobs.explain import Explanation
 
 _SHOWN: Final = 12
@@ -29,7 +30,8 @@ def explain(
     """Say why one symbol is a candidate, or why it is not.
 
     Shows its last bars, the filters it passed, each feature with its percentile among the members and what it adds to
-    the score, its rank, what the strategies would do with it, and which limit would forbid that.
+    the score and its rank. Then what the last decision of the book wanted of it, what the limits and the broker said,
+    what was filled and what is held now; where there is no book yet, what the strategies would do with an empty one.
     """
     from aitrader.jobs.assembly.sight import Asked
     from aitrader.jobs.explain import explain as job
@@ -54,7 +56,7 @@ def _tables(found: "Explanation") -> list[Any]:
     ]
     if found.values:
         shown.append(_values(found))
-    return [*shown, *_plan(found)]
+    return [*shown, *(_plan(found) if found.trace is None else _trace(found.trace))]
 
 
 def _values(found: "Explanation") -> Any:
@@ -80,6 +82,34 @@ def _plan(found: "Explanation") -> list[Any]:
     verdict = colored(plan.forbidden, "bold red") if plan.forbidden else colored("pass", "green")
     rows.append(("limits", verdict if plan.ordered else None))
     return [table(f"From an empty book of {plan.equity:,.0f} USD", ("", ""), rows)]
+
+
+def _trace(found: "Trace") -> list[Any]:
+    rows: list[tuple[str, Any]] = [("decided after", f"{found.decision}, with {_named(found)}")]
+    rows += [(f"weight in {name}", f"{weight:.1%}") for name, weight in found.by_strategy.items()]
+    rows += [("weight in the book", f"{found.weight:.1%}")]
+    for order in found.orders or ():
+        rows.append(("order", order.order))
+        refused = order.review not in {"", "passed"}
+        rows.append(("limits", colored(order.review, "bold red" if refused else "green") if order.review else None))
+        rows.append(
+            ("broker", f"{order.answer}{f', {order.status}' if order.status else ''}" if order.answer else None)
+        )
+        rows += [
+            ("fill", f"{one.quantity:f} at {one.price:.4f}, fee {one.fee:.2f}, {one.at:%Y-%m-%d %H:%M} UTC")
+            for one in order.fills
+        ]
+    if not found.orders:
+        rows.append(("order", "none was planned"))
+    cost = f" at an average cost of {found.average_cost:.4f} USD" if found.average_cost is not None else ""
+    rows.append(("held now", f"{found.quantity:f} shares{cost}"))
+    stops = {"held back": found.held, "latched": ", ".join(found.latches), "no later decision": found.refused}
+    rows += [(name, colored(text, "bold red")) for name, text in stops.items() if text]
+    return [table(f"In the book {found.book}", ("", ""), rows)]
+
+
+def _named(found: "Trace") -> str:
+    return ", ".join(f"{name} {version}" for name, version in found.models.items()) or "no model"
 
 
 def _place(percentile: float) -> str | None:

@@ -1,8 +1,8 @@
-"""Explains one symbol on the last session: from its bars to its rank, and to the order and what would forbid it."""
+"""Explains one symbol: from its bars to its rank, through the limits to the order, and to what became of it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -11,11 +11,15 @@ import numpy as np
 from aitrader.config.schema import Config
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.domain.symbols import Symbol, parse_symbol
-from aitrader.errors import InsufficientDataError
+from aitrader.errors import InsufficientDataError, JournalError
+from aitrader.jobs.assembly.book import JOURNAL, book_folder
 from aitrader.jobs.assembly.data import Market
 from aitrader.jobs.assembly.opinions import ModelUsed
 from aitrader.jobs.assembly.sight import Asked, Sight, look
+from aitrader.jobs.assembly.trace import Trace, trace
 from aitrader.jobs.progress import Progress, Report, silent
+from aitrader.journal.account import read_account
+from aitrader.journal.database import DatabaseJournal
 from aitrader.scanners.explain import percentile
 from aitrader.scanners.layers import Layer
 from aitrader.scanners.scanner import Contributions, rank_of
@@ -80,6 +84,8 @@ class Explanation:
 
     ``rank`` (1 is best) and ``score`` are None and NaN where a filter stopped it; ``scored`` symbols have a rank.
     ``values`` are sorted by the size of their contribution; with ``base`` the contributions sum to the score.
+    ``trace`` is what the book's journal says of the symbol since its last decision; None without a book, or before its
+    first decision.
     """
 
     symbol: Symbol
@@ -95,6 +101,7 @@ class Explanation:
     base: float
     models: tuple[ModelUsed, ...]
     plan: Plan | None
+    trace: Trace | None
     warnings: tuple[str, ...]
 
 
@@ -107,7 +114,7 @@ def explain(
     clock: Clock = wall_clock,
     progress: Report = silent,
 ) -> Explanation:
-    """Explain ``symbol`` as ``asked.scanner`` sees it; nothing is written. Raises as ``scan``.
+    """Explain ``symbol`` as ``asked.scanner`` sees it and the book traded it; nothing is written. Raises as ``scan``.
 
     Raises
     ------
@@ -125,6 +132,7 @@ def explain(
     candidate = rank_of(sight.scanner, sight.view, wanted)
     position = snapshot.symbols.index(wanted)
     values, base = _values(sight, position)
+    traced, notes = _traced(config, root, wanted, (asked or Asked()).now)
     progress(Progress("scan", 4, 4))
     return Explanation(
         symbol=wanted,
@@ -140,8 +148,23 @@ def explain(
         base=base,
         models=sight.models,
         plan=_plan(sight, wanted),
-        warnings=sight.warnings,
+        trace=traced,
+        warnings=(*sight.warnings, *notes),
     )
+
+
+def _traced(config: Config, root: Path, symbol: Symbol, now: datetime | None) -> tuple[Trace | None, tuple[str, ...]]:
+    """Return what the book's journal says of ``symbol`` up to ``now``, and why it cannot be read."""
+    folder = book_folder(root, config.book)
+    try:
+        key = read_account(folder)
+        if key is None:
+            return None, ()
+        with DatabaseJournal.open(folder / JOURNAL, account=key) as journal:
+            rows = [event for event in journal.events() if now is None or event.at <= now]
+    except JournalError as error:
+        return None, (f"the book {config.book} is left out: {error}",)
+    return trace(rows, symbol, book=config.book, invested=config.portfolio.invested), ()
 
 
 def _absent(config: Config, symbol: Symbol, session: date) -> InsufficientDataError:
