@@ -3,7 +3,7 @@
 What is decided, sent and booked is decided by ``engine.loop``; here stands only which session it is, and when.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -98,8 +98,10 @@ def catch_up(desk: Desk, state: State, diary: Diary, *, played: Sequence[date], 
 
     A book that never met a session begins with the last one played. Nothing is decided, and nothing is sent.
     """
-    first = len(played) - 1 if state.session is None else bisect_left(played, state.session)
-    for session in played[max(first, 0) :]:
+    # The session that was met last is looked at again only while none came after it: all its fills would be booked,
+    # and those of later ones with them, before the book is valued at its close.
+    later = len(played) if state.session is None else bisect_right(played, state.session)
+    for session in played[max(min(later, len(played) - 1), 0) :]:
         state = open_session(desk, state, diary.turn(session, at))
     return state
 
