@@ -1,12 +1,19 @@
 """The paper account's file: what it keeps, what it refuses, and its two clocks."""
 
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from aitrader.brokers.account_file import PaperAccount
 from aitrader.config.schema import AccountSettings, Costs
-from aitrader.domain.orders import Accepted, Entry, OrderStatus, Refused
+from aitrader.domain.orders import Accepted, Entry, NotFound, OrderStatus, Refused, Unknown
 from aitrader.errors import BrokerError, UsageError
 
 BEGAN = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -117,3 +124,126 @@ def test_an_account_on_the_machines_clock_follows_it_and_never_goes_back(opened,
         account.time(None, wall=BEGAN - timedelta(hours=1))
     with pytest.raises(UsageError, match="not on --now"):
         account.time(at(2, 12), wall=at(1, 12))
+
+
+def everything(account):
+    return account.account(), dict(account.positions()), account.orders(), account.fills(), account.market(["A", "B"])
+
+
+@pytest.fixture
+def busy(opened, venue_of, approve_order, at):
+    """A closed account with a position, an open order and a running session; and the venue it was played on."""
+    venue = venue_of({"A": (20.0, 22.0), "B": 10.0}, {"A": 21.0, "B": 11.0})
+    account = opened()
+    account.advance(venue, at(0, 15))
+    account.submit(approve_order("A", 100))
+    account.advance(venue, at(1, 15))
+    account.submit(approve_order("B", 50, entry=Entry.CLOSE_AUCTION))
+    account.close()
+    return venue
+
+
+@pytest.mark.parametrize("damage", ["flip", "zero", "cut"])
+def test_a_damaged_file_is_an_error_and_never_a_number(busy, opened, tmp_path, damage):
+    path, dice = tmp_path / "paper.sqlite", random.Random(damage)
+    whole = path.read_bytes()
+    with opened(create=False) as account:
+        right = everything(account)
+    errors = 0
+
+    for _ in range(60):
+        at, told = dice.randrange(len(whole)), bytearray(whole)
+        if damage == "flip":
+            told[at] ^= 1 << dice.randrange(8)
+        elif damage == "zero":
+            told[at : at + 512] = bytes(len(told[at : at + 512]))
+        path.write_bytes(told[:at] if damage == "cut" else told)
+        try:
+            with opened(create=False) as account:
+                assert everything(account) == right
+        except BrokerError as error:
+            errors += 1
+            assert error.fix
+
+    assert errors > 3
+
+
+@pytest.mark.parametrize("text", [b"", b"not a database", b"SQLite format 3\x00" + bytes(100)])
+def test_a_file_that_holds_no_account_is_not_made_one(opened, tmp_path, text):
+    (tmp_path / "paper.sqlite").write_bytes(text)
+
+    with pytest.raises(BrokerError, match=r"paper\.sqlite"):
+        opened(create=False)
+
+    assert (tmp_path / "paper.sqlite").read_bytes() == text
+
+
+def test_a_file_of_a_newer_version_is_left_alone(busy, opened, tmp_path):
+    with sqlite3.connect(tmp_path / "paper.sqlite") as newer:
+        newer.execute("PRAGMA user_version = 9")
+    newer.close()
+
+    with pytest.raises(BrokerError, match="has version 9; this program knows 1"):
+        opened()
+
+
+def test_a_row_that_was_changed_by_hand_is_damage(busy, opened, tmp_path):
+    with sqlite3.connect(tmp_path / "paper.sqlite") as other:
+        other.execute("""UPDATE rows SET body = replace(body, '"100"', '"900"')""")
+    other.close()
+
+    with pytest.raises(BrokerError, match="is damaged: row"):
+        opened(create=False)
+
+
+def test_a_full_disk_leaves_the_order_unknown_and_the_account_as_it_was(busy, opened, approve_order):
+    account = opened(create=False)
+    before = everything(account)
+    pages = account._file._db.exec_driver_sql("PRAGMA page_count").scalar_one()
+    account._file._db.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    outcomes = [account.submit(approve_order("A", 1, decision=f"d{number}")) for number in range(5, 40)]
+
+    failed = [outcome for outcome in outcomes if isinstance(outcome, Unknown)]
+    assert failed and "full" in failed[-1].reason
+    assert isinstance(account.find("at-main-d39-top5-A-buy-e-1"), NotFound)
+    assert len(account.orders()) == len(before[2]) + len(outcomes) - len(failed)
+    account._file._db.exec_driver_sql("PRAGMA max_page_count = 100000")
+    assert isinstance(account.submit(approve_order("A", 1, decision="d39")), Accepted)
+    assert everything(opened(create=False)) == everything(account)
+
+
+def test_an_interruption_while_sessions_are_played_leaves_the_account_as_it_was(busy, opened, at):
+    class Interrupted:
+        def sessions(self, after, now):
+            yield from busy.sessions(after, now)
+            raise KeyboardInterrupt
+
+    account = opened(create=False)
+    before = everything(account)
+
+    with pytest.raises(KeyboardInterrupt):
+        account.advance(Interrupted(), at(1, 22))
+
+    assert everything(account) == before
+    assert account.at == at(1, 15)
+    account.advance(busy, at(1, 22))
+    assert {symbol: p.quantity for symbol, p in account.positions().items()} == {"A": 100, "B": 50}
+
+
+def test_a_process_that_is_killed_leaves_the_account_as_it_was_before_or_as_it_is_after(tmp_path):
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("crashing.py"), tmp_path],
+        capture_output=True,
+        check=True,
+        text=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["deed"] for one in found] == ["begin", "advance", "submit", "cancel"]
+    for one in found:
+        assert one["kills"] >= 10
+        assert one["otherwise"] == 0
+        assert one["same_end"]
+        assert one["deed"] == "begin" or one["before"] > 0 < one["after"]

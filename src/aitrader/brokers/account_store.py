@@ -81,7 +81,6 @@ class AccountFile:
         self._seen: int | None = None
         with self.guarded():
             self._db = engine.connect()
-            self._db.exec_driver_sql("PRAGMA journal_mode=WAL")
             self._db.exec_driver_sql("PRAGMA synchronous=FULL")
             self._db.commit()
 
@@ -90,7 +89,7 @@ class AccountFile:
         """Turn the database's errors into the account's."""
         try:
             yield
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, UnicodeDecodeError) as error:
             reason = str(getattr(error, "orig", None) or error)
             raise BrokerError(
                 f"The account file {self._path} cannot be used: {reason}.",
@@ -99,6 +98,9 @@ class AccountFile:
 
     def begin(self, beginning: Beginning) -> None:
         """Make an empty file the file of a new account; one that holds an account stays as it is."""
+        with self.guarded():
+            self._db.exec_driver_sql("PRAGMA journal_mode=WAL")
+            self._db.commit()
         with self.transaction():
             if self._db.exec_driver_sql("PRAGMA user_version").scalar_one():
                 return
