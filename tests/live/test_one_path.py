@@ -1,0 +1,123 @@
+"""The same sessions traded one by one and played at once: one code path must give one result."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from aitrader.backtest.run import run_backtest
+from aitrader.config.load import load
+from aitrader.config.schema import Config, Schedule
+from aitrader.domain.calendars import calendar
+from aitrader.domain.clock import fixed_clock
+from aitrader.domain.events import ActionBooked, BookValued, DecisionMade, Event, FillBooked, OrderRefused, OrderSending
+from aitrader.domain.orders import Entry
+from aitrader.domain.positions import Book
+from aitrader.engine.schedule import window
+from aitrader.jobs.assembly.book import Visit, open_book
+from aitrader.jobs.assembly.past import Asked as PastAsked
+from aitrader.jobs.assembly.past import past
+from aitrader.jobs.trade import Asked, trade
+from aitrader.journal.queries import of_kind, replay
+from aitrader.lake.model_store import ModelStore
+from aitrader.lake.store import Lake
+
+SESSIONS = 20
+XNYS = calendar("XNYS")
+LATER = fixed_clock(datetime.fromisoformat("2026-01-05T12:00Z"))
+
+
+class Course(NamedTuple):
+    """What happened to a book: everything that both ways must agree on."""
+
+    targets: list[tuple]
+    orders: list[tuple]
+    refused: list[tuple]
+    fills: list[tuple]
+    actions: list[tuple]
+    values: list[tuple]
+    book: Book
+
+
+def course(events: Sequence[Event], cash) -> Course:
+    return Course(
+        [(row.decision, dict(row.targets), row.equity) for row in of_kind(events, DecisionMade)],
+        [(row.order.client_id, row.order) for row in of_kind(events, OrderSending)],
+        [(row.client_id, row.code) for row in of_kind(events, OrderRefused)],
+        [(row.fill.client_id, row.fill.quantity, row.fill.price, row.fill.fee) for row in of_kind(events, FillBooked)],
+        [(row.at, row.symbol, row.kind, row.value) for row in of_kind(events, ActionBooked)],
+        [(row.session, row.equity, row.cash) for row in of_kind(events, BookValued)],
+        replay(events, cash),
+    )
+
+
+def played(config: Config, root: Path, days) -> Course:
+    with Lake.open(root / "data_lake") as lake:
+        asked = PastAsked(start=days[0], end=days[-1], allow_rejected=True)
+        found = past(config, lake.snapshot(), ModelStore(lake.root), asked, LATER())
+    return course(run_backtest(found.tape, found.plan).events, config.backtest.cash)
+
+
+def traded(config: Config, root: Path, days, time: Callable) -> Course:
+    for number, day in enumerate(days[1:]):
+        trade(config, root, Asked(Visit("trade", f"run-{number}", time(day), LATER), allow_rejected=True))
+    evening = Visit("trade", "run-last", XNYS.close_of(days[-1]) + timedelta(hours=2), LATER)
+    assert trade(config, root, Asked(evening)).status == "skipped"
+    with open_book(config, root, evening, mode="read") as book:
+        return course(book.journal.events(), config.account.cash)
+
+
+def in_window(entry: Entry) -> Callable:
+    """Return what says, for each session, a time inside the window of ``entry``."""
+
+    def time(day):
+        return window(day, entry, XNYS, Schedule()).opens + timedelta(minutes=1)
+
+    return time
+
+
+def last_sessions(root: Path) -> list:
+    with Lake.open(root / "data_lake") as lake:
+        days = lake.snapshot().bars()["session"].unique().sort().to_list()
+    return days[-SESSIONS - 1 :]
+
+
+def test_sessions_traded_one_by_one_give_the_backtest_of_those_sessions(sample_root):
+    config = load(sample_root, env={}).config
+    days = last_sessions(sample_root)
+
+    one_by_one = traded(config, sample_root, days, in_window(Entry.AFTER_OPEN))
+    at_once = played(config, sample_root, days)
+
+    assert len(one_by_one.targets) == SESSIONS
+    assert len(one_by_one.orders) > SESSIONS
+    assert_same(one_by_one, at_once)
+
+
+@pytest.mark.parametrize("entry", list(Entry))
+def test_splits_dividends_gaps_and_partial_fills_change_nothing_about_that(eventful_root, tmp_path, entry):
+    root = Path(shutil.copytree(eventful_root, tmp_path / "root"))
+    config = load(root, env={}, sets=[f"execution.entry={entry.value}"]).config
+    days = last_sessions(root)
+
+    one_by_one = traded(config, root, days, in_window(entry))
+    at_once = played(config, root, days)
+
+    assert {kind for _, _, kind, _ in one_by_one.actions} == {"split", "dividend"}
+    assert len(one_by_one.targets) == SESSIONS // 2
+    ordered = {name: order.quantity for name, order in one_by_one.orders}
+    assert any(quantity < ordered[name] for name, quantity, _, _ in one_by_one.fills)
+    assert_same(one_by_one, at_once)
+
+
+def assert_same(one: Course, other: Course) -> None:
+    assert one.targets == other.targets
+    assert one.orders == other.orders
+    assert one.refused == other.refused
+    assert one.fills == other.fills
+    assert one.actions == other.actions
+    assert one.values == other.values[: len(one.values)]
+    assert one.book == other.book
