@@ -49,13 +49,14 @@ from aitrader.jobs.assembly.venue import LakeVenue
 from aitrader.jobs.receipt import versions, write_receipt
 from aitrader.journal.account import NAME as ACCOUNT
 from aitrader.journal.account import AccountKey, read_account, write_account
+from aitrader.journal.anchor import SUFFIX as ANCHOR
 from aitrader.journal.database import DatabaseJournal
 from aitrader.journal.halt import FileLatches, latch_folders
 from aitrader.lake.store import Lake
 from aitrader.models.passport import digest
 
-_SIDE_FILES: Final = ("-wal", "-shm", "")
-"""What SQLite keeps of one database, the database itself last: without it the others say nothing."""
+_SIDE_FILES: Final = ("-wal", "-shm", ANCHOR, "")
+"""What is kept of one journal, the database itself last: without it the others say nothing."""
 
 _NAMES: Final[Mapping[type[Event], str]] = MappingProxyType({FillBooked: "fills", ActionBooked: "corporate actions"})
 
@@ -263,6 +264,7 @@ def _replaced(folder: Path, key: AccountKey, rows: Iterable[Event], run_id: str)
         if old.exists():
             old.rename(beside)
             kept.append(beside)
+    made.with_name(f"{made.name}{ANCHOR}").unlink(missing_ok=True)  # the next row makes its own
     made.rename(folder / JOURNAL)
     account = folder / ACCOUNT
     if account.exists() and not _readable(folder):

@@ -17,6 +17,7 @@ from aitrader.disk.files import make_folder, sync_folder
 from aitrader.domain.events import Event, FillBooked
 from aitrader.errors import JournalError, LockHeldError
 from aitrader.journal.account import AccountKey
+from aitrader.journal.anchor import Anchor, note, noted
 from aitrader.journal.integrity import Damage, doubts, first_hash, seal, unsealed
 from aitrader.journal.rows import Row
 from aitrader.journal.tables import ACCOUNT, CHAIN, FAMILIES, VERSION
@@ -49,7 +50,7 @@ class DatabaseJournal:
         self._connection = connection
         self._rows: list[Row] = []
         self._fills: set[str] = set()
-        self._hash = first_hash(account)
+        self._hashes = [first_hash(account)]
 
     @classmethod
     def open(cls, path: Path, *, account: AccountKey | None, create: bool = False) -> Self:
@@ -115,10 +116,11 @@ class DatabaseJournal:
             if isinstance(event, FillBooked) and event.fill.fill_id in self._fills:
                 return False
             seq = len(self._rows) + 1
-            sealed = seal(self._hash, seq, event)
+            sealed = seal(self._hashes[-1], seq, event)
             self._connection.execute(insert(CHAIN), {"seq": seq, "kind": sealed.kind, "hash": sealed.hash})
             self._connection.execute(insert(sealed.table), dict(sealed.columns))
         self._keep(Row(seq, event.at, sealed.kind, event), sealed.hash)
+        note(self.path, Anchor(seq, sealed.hash))
         return True
 
     def events(self) -> tuple[Event, ...]:
@@ -140,38 +142,43 @@ class DatabaseJournal:
     def check(self) -> tuple[str, ...]:
         """Read everything again, and return what is wrong as sentences; none if the journal is sound."""
         fresh = DatabaseJournal(self.path, self._connection, self.account)
+        found: list[str] = []
         try:
             with _told(self.path), _transaction(self._connection, "DEFERRED"):
-                found = [
-                    f"SQLite: {' '.join(map(str, row))}."
-                    for pragma in ("integrity_check", "foreign_key_check")
-                    for row in self._connection.execute(text(f"PRAGMA {pragma}"))
-                    if tuple(row) != ("ok",)
-                ]
-            return (*found, *doubts(fresh.rows()))
+                for pragma in ("integrity_check", "foreign_key_check"):
+                    rows = self._connection.execute(text(f"PRAGMA {pragma}"))
+                    found += [f"SQLite: {' '.join(map(str, row))}." for row in rows if tuple(row) != ("ok",)]
+            found += doubts(fresh.rows())
         except JournalError as error:
-            return (str(error),)
+            found.append(str(error))
+        return tuple(found)
 
     def _read_news(self) -> None:
-        """Take in the rows that were added since the last look; inside a transaction."""
-        known = len(self._rows)
-        tables = {table.name: table for table in FAMILIES}
-        counted = [select(func.max(table.c.seq)).scalar_subquery() for table in (CHAIN, *tables.values())]
-        if all((last or 0) <= known for last in self._connection.execute(select(*counted)).one()):
-            return
+        """Take in the rows that were added since the last look; inside a transaction that read nothing yet."""
+        anchor = noted(self.path)  # before the rows, which another process may be adding to
+        if self._grown():
+            self._read(len(self._rows))
+        if anchor is not None and anchor.hash not in self._hashes[anchor.seq : anchor.seq + 1]:
+            raise Damage(f"row {anchor.seq} was recorded and is gone; {len(self._rows)} rows are left")
+
+    def _grown(self) -> bool:
+        counted = [select(func.max(table.c.seq)).scalar_subquery() for table in (CHAIN, *FAMILIES)]
+        return any((last or 0) > len(self._rows) for last in self._connection.execute(select(*counted)).one())
+
+    def _read(self, known: int) -> None:
         chain = self._connection.execute(
             select(CHAIN.c.seq, CHAIN.c.kind, CHAIN.c.hash).where(CHAIN.c.seq > known).order_by(CHAIN.c.seq)
         )
         families = {
-            name: [dict(row._mapping) for row in self._connection.execute(select(table).where(table.c.seq > known))]
-            for name, table in tables.items()
+            table.name: list(map(dict, self._connection.execute(select(table).where(table.c.seq > known)).mappings()))
+            for table in FAMILIES
         }
-        for row, sealed in unsealed(self._hash, known, map(tuple, chain), families):
+        for row, sealed in unsealed(self._hashes[-1], known, map(tuple, chain), families):
             self._keep(row, sealed)
 
     def _keep(self, row: Row, sealed: str) -> None:
         self._rows.append(row)
-        self._hash = sealed
+        self._hashes.append(sealed)
         if isinstance(row.event, FillBooked):
             self._fills.add(row.event.fill.fill_id)
 
