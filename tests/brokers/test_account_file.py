@@ -6,7 +6,7 @@ import random
 import sqlite3
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -69,6 +69,29 @@ def test_the_running_session_is_not_played_twice(opened, venue_of, approve_order
         opened().advance(venue, at(0, 15, minute))
 
     assert len(opened().fills()) == 1
+
+
+def test_telling_the_same_again_writes_nothing(opened, venue_of, approve_order, at, tmp_path):
+    venue, account = venue_of({"A": (20.0, 22.0)}), opened()
+    account.advance(venue, at(0, 15))
+    account.submit(approve_order("A", 100))
+    account.advance(venue, at(0, 16))
+    account.close()
+    before = (tmp_path / "paper.sqlite").read_bytes()
+
+    for _ in range(3):
+        with opened(create=False) as again:
+            again.advance(venue, at(0, 16))
+
+    assert (tmp_path / "paper.sqlite").read_bytes() == before
+
+
+def test_a_time_with_an_offset_becomes_utc(opened, at):
+    here = timezone(timedelta(hours=-4))
+    account = opened(now=datetime(2026, 1, 5, 8, tzinfo=here))
+
+    assert account.at == at(0, 12)
+    assert account.time(datetime(2026, 1, 5, 9, tzinfo=here), wall=at(9, 9)).isoformat() == "2026-01-05T13:00:00+00:00"
 
 
 def test_two_processes_see_each_others_orders(opened, venue_of, approve_order, at):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -63,7 +63,7 @@ class PaperAccount:
         file = AccountFile(path)
         try:
             if create:
-                file.begin(Beginning(number, settings.cash, now, replay))
+                file.begin(Beginning(number, settings.cash, now.astimezone(UTC), replay))
             account = cls(file, costs, settings)
             account._must_be(number, path)
         except BaseException:
@@ -105,7 +105,7 @@ class PaperAccount:
                 f"The account {self._beginning.number} lives on the machine's clock, not on --now.",
                 fix="Leave --now out, or begin another book with --book NAME --now TIMESTAMP.",
             )
-        wanted = now or (at if self.replay else wall)
+        wanted = (now or (at if self.replay else wall)).astimezone(UTC)
         if wanted < at:
             given = "--now" if now else "The machine's clock"
             raise UsageError(

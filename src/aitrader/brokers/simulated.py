@@ -143,10 +143,11 @@ class SimulatedBroker:
         bars = told.bars
         if self._running and self._bars is not None and bars.session != self._bars.session:
             self._end(self._bars)
-        if self._running:
-            self._bars = bars
+        if self._running and self._bars is not None:
+            known, self._bars = self._knows_opens(self._bars), bars
             self._book_actions(bars, told.actions)
-            self._ledger.mark(bars.open, bars.places)
+            if not known:
+                self._ledger.mark(bars.open, bars.places)
         else:
             self._begin(bars, told.actions)
         self._meet_open(bars)
