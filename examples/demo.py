@@ -1,4 +1,4 @@
-"""From an empty folder to a doubted backtest and a scan, on real prices.
+"""From an empty folder to a paper order that is filled once, and to an account that is proved flat, on real prices.
 
 Runs only the console script: echoes each command, shows what it prints, and checks its exit code. A code other than 0
 that belongs to the story is printed as such. Usage: demo.py [FOLDER], by default build/demo, which is made anew.
@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 NOW = "2013-08-07T18:00-04:00"
+MORNING = "2013-08-08T09:36-04:00"
+EVENING = "2013-08-08T18:00-04:00"
+NEXT = "2013-08-09T10:00-04:00"
 AITRADER = Path(sys.executable).with_name("aitrader")
 
 
@@ -68,10 +71,19 @@ def main(folder: Path) -> None:
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     story = Story(folder)
+    demo = ("--profile", "demo")
 
+    allow = _learn(story, demo)
+    _look(story, demo, allow)
+    _act(story, demo, allow)
+    _cheat(story, demo)
+    _close(story, demo)
+
+
+def _learn(story: Story, demo: tuple[str, ...]) -> tuple[str, ...]:
+    """Tell of bars, features, models and a backtest; return what lets a rejected model go on."""
     story.tell("A configuration that works at once. The demo's profile reads 29 US large caps that come with pip.")
     story.run("init", ".")
-    demo = ("--profile", "demo")
     story.run(*demo, "backfill")
     story.run(*demo, "calculate-features")
 
@@ -86,12 +98,45 @@ def main(folder: Path) -> None:
 
     story.tell("Backtest, beside equal weight and cash, and every doubt that can be computed.")
     story.run(*demo, "backtest", *allow)
+    return allow
 
+
+def _look(story: Story, demo: tuple[str, ...], allow: tuple[str, ...]) -> None:
+    """Tell of the evening before."""
     story.tell("What would it look at on the evening of 2013-08-07, and why?")
     story.run(*demo, "scan", "--now", NOW, *allow)
-    candidate = story.ask(*demo, "scan", "--now", NOW, *allow)["candidates"][0]["symbol"]
-    story.run(*demo, "explain", candidate, "--now", NOW, *allow)
+    story.run(*demo, "explain", _candidates(story)[0], "--now", NOW, *allow)
 
+
+def _act(story: Story, demo: tuple[str, ...], allow: tuple[str, ...]) -> None:
+    """Tell of orders, of an emergency, and of the way back."""
+    story.tell(
+        "The next morning, six minutes after the open: decide on the bars through 2013-08-07, and trade the paper "
+        "account."
+    )
+    story.run(*demo, "trade", "--now", MORNING, *allow)
+    story.tell("The same command again, as after a crash or a second line in cron. Nothing is sent twice.")
+    story.run(*demo, "trade", "--now", MORNING, *allow)
+    story.tell("The evening: is the book well, what became of the first candidate, and the day on one page.")
+    story.run(*demo, "status", "--now", EVENING)
+    story.run(*demo, "explain", _candidates(story)[0], "--now", EVENING, *allow)
+    story.run(*demo, "report", "--now", EVENING)
+
+    story.tell(
+        "An emergency. Everything is to be closed, but the exchange is shut until tomorrow: not flat is exit code 10."
+    )
+    story.run(*demo, "emergency-shutdown", "--yes", "--now", EVENING, expect=(10,))
+    story.tell("The same command after the open of 2013-08-09 closes nothing twice, and proves the account flat.")
+    story.run(*demo, "emergency-shutdown", "--yes", "--now", NEXT)
+    story.tell("HALT stays shut: nothing trades until a person says which account may go on.")
+    story.run(*demo, "trade", "--now", NEXT, *allow, expect=(4,))
+    story.run(*demo, "resume", "--account", "SIM-main", "--now", NEXT)
+    story.run(*demo, "trade", "--now", NEXT, *allow)
+    story.run(*demo, "status", "--now", NEXT)
+
+
+def _cheat(story: Story, demo: tuple[str, ...]) -> None:
+    """Tell of what is refused: features that look ahead, dirty data, a model that has seen the future."""
     story.tell("Two features of your own that cheat. Neither gets past the configuration.")
     for text in ("close.shift(-1) / close - 1", "(close - close.mean()) / close.std()"):
         story.run(*demo, "--set", f"features.custom.mine={text}", "validate", "--level", "config", expect=(3,))
@@ -108,19 +153,25 @@ def main(folder: Path) -> None:
     story.tell("The model of the first lake saw prices up to 2013-06-28. Scanning 2010 with it would be cheating.")
     story.run(*other, "models", "import", "data_lake/models/lgbm")
     story.run(*other, "scan", "--scanner", "model", "--now", "2010-08-20T18:00-04:00", "--allow-rejected", expect=(3,))
-    _close(story, demo, allow)
+
+
+def _candidates(story: Story) -> list[str]:
+    """Return the symbols that the scan of that evening found, best first."""
+    (path,) = (story.root / "data_lake" / "reports").glob("*/scan.json")
+    return [candidate["symbol"] for candidate in json.loads(path.read_text())["candidates"]]
 
 
 def _rejected(story: Story, demo: tuple[str, ...]) -> bool:
     return bool(story.ask(*demo, "models", "show", "lgbm")["line"]["status"] != "passed")
 
 
-def _close(story: Story, demo: tuple[str, ...], allow: tuple[str, ...]) -> None:
+def _close(story: Story, demo: tuple[str, ...]) -> None:
     """Print the table that the story ends with, from what the commands wrote."""
     lake = {dataset["name"]: dataset for dataset in story.ask(*demo, "lake", "ls")["datasets"]}
     scores = {name: story.ask(*demo, "models", "show", name) for name in ("lgbm", "ridge")}
     result = json.loads(max((story.root / "data_lake" / "reports").glob("*/result.json")).read_text())
-    candidates = story.ask(*demo, "scan", "--now", NOW, *allow)["candidates"]
+    candidates = _candidates(story)
+    account, orders = story.ask(*demo, "status")["books"][0], story.ask(*demo, "orders", "--all")["orders"]
     doubts = ", ".join(doubt["name"] for doubt in result["doubts"] if doubt["verdict"] == "bad")
     rows = [("bars in the lake", f"{lake['bars/1d']['rows']:,}"), ("features", str(len(lake["features/1d"]["names"])))]
     rows += [(f"rank IC out of fold, {name}", _rank_ic(shown)) for name, shown in scores.items()]
@@ -130,7 +181,10 @@ def _close(story: Story, demo: tuple[str, ...], allow: tuple[str, ...]) -> None:
     rows += [
         ("universe", "hand-picked, survivors only: every result is too good"),
         ("doubts that hold", doubts),
-        ("candidates", ", ".join(candidate["symbol"] for candidate in candidates)),
+        ("candidates", ", ".join(candidates)),
+        ("paper fills", _fills(orders)),
+        ("paper equity", f"{float(account['equity']):,.2f} USD, from 100,000.00"),
+        ("the account at the end", _state(account)),
     ]
     print("\nWhat came out")
     for name, value in rows:
@@ -139,6 +193,18 @@ def _close(story: Story, demo: tuple[str, ...], allow: tuple[str, ...]) -> None:
     print("\nWhere the time went, in seconds")
     for name, seconds in (*story.times, ("all commands", sum(seconds for _, seconds in story.times))):
         print(f"  {name:<48}{seconds:6.1f} s")
+
+
+def _fills(orders: list[dict[str, Any]]) -> str:
+    filled = [one for one in orders if one["status"] == "filled"]
+    bought = sum(1 for one in filled if one["side"] == "buy")
+    return f"{bought} orders bought, {len(filled) - bought} closed, of {len(orders)} sent"
+
+
+def _state(account: dict[str, Any]) -> str:
+    flat = "flat" if not account["positions"] and not account["open_orders"] else f"{account['positions']} positions"
+    agrees = "equal to its journal" if account["differences"] == [] else "not equal to its journal"
+    return f"{flat}, {agrees}, {'halted' if account['latches'] else 'free to trade'}"
 
 
 def _rank_ic(shown: dict[str, Any]) -> str:

@@ -28,7 +28,17 @@ On disk: {venv} for the virtual environment, {root} for the demo's folder `build
 
 The story: 29 US large caps, five-day returns in excess of the cross-section, LightGBM beside ridge, eleven walk-forward
 folds. LightGBM does not pass its gate, so it is stored as `rejected`; the demo shows the backtest of it anyway, with
-`--allow-rejected`, and the doubts say what it is worth. No parameter was tuned on these prices.
+`--allow-rejected`, and the doubts say what it is worth. No parameter was tuned on these prices. The next morning a
+paper account trades the decision; in the evening an emergency closes everything, which takes until the next open,
+and a person lets the book go on.
+
+At the default breakers (`risk.max_daily_loss: 2%`, `risk.max_drawdown: 10%`) five names halt within weeks: in the
+backtest below they would have shut HALT on 2003-05-19, 32 sessions after its start, when equity fell 4.1 % in one
+session. So the demo's profile sets 20% and 70%. The defaults are for a book of many names:
+
+```
+aitrader --profile demo --set risk.max_daily_loss=2% --set risk.max_drawdown=10% backtest --allow-rejected
+```
 
 ```text
 {output}

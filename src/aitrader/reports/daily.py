@@ -212,7 +212,7 @@ def warned(view: DailyView) -> tuple[Warned, ...]:
     found += [("red", f"No decision {one.decision}: {one.refused}") for one in view.decisions if one.refused]
     found += [("amber", f"{symbol} is held back: {reason}.") for symbol, reason in standing.held.items()]
     found += [
-        ("amber", f"{run.command} ended with exit code {run.exit_code}: {run.reason or run.status}.")
+        ("amber", f"{run.command} ended with exit code {run.exit_code}: {(run.reason or run.status).rstrip('.')}.")
         for run in view.runs
         if run.exit_code
     ]
