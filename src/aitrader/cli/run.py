@@ -14,7 +14,7 @@ from aitrader.envelope import Status
 if TYPE_CHECKING:
     from aitrader.config.load import Loaded
     from aitrader.config.schema import Config
-    from aitrader.jobs.assembly.book import Visit
+    from aitrader.jobs.assembly.folders import Visit
     from aitrader.jobs.progress import Progress
 
 HALT_VARIABLE: Final = "AITRADER_HALT"
@@ -107,7 +107,7 @@ class Run:
     @property
     def visit(self) -> "Visit":
         """Who opens a book, and when; ``AITRADER_HALT`` shuts HALT whatever it says, unless it is empty or 0."""
-        from aitrader.jobs.assembly.book import Visit
+        from aitrader.jobs.assembly.folders import Visit
 
         halted = self.env.get(HALT_VARIABLE, "").strip() not in {"", "0"}
         return Visit(self.command, self.run_id, self.now, self.clock, halted)

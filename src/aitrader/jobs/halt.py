@@ -7,7 +7,7 @@ from aitrader.config.schema import Config
 from aitrader.domain.events import Latch, Latched
 from aitrader.engine.state import State
 from aitrader.errors import AitraderError, DataError
-from aitrader.jobs.assembly.book import JOURNAL, Visit, book_folder, no_book
+from aitrader.jobs.assembly.folders import JOURNAL, Visit, book_folder, no_book
 from aitrader.jobs.assembly.latches import book_time, key_of, left_receipt
 from aitrader.journal.database import DatabaseJournal
 from aitrader.journal.halt import FileLatches, latch_folders

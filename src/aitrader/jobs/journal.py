@@ -10,7 +10,7 @@ from typing import Any
 from aitrader.disk.files import write_text
 from aitrader.envelope import jsonable
 from aitrader.errors import JournalError
-from aitrader.jobs.assembly.book import JOURNAL, book_folder, no_book
+from aitrader.jobs.assembly.folders import JOURNAL, book_folder, no_book
 from aitrader.journal.account import read_account
 from aitrader.journal.database import DatabaseJournal
 from aitrader.journal.rows import KINDS, Row, to_body

@@ -9,7 +9,7 @@ from aitrader.disk.lock import locked
 from aitrader.domain.events import Latch, Unlatched
 from aitrader.engine.state import State
 from aitrader.errors import RefusedError, UsageError
-from aitrader.jobs.assembly.book import JOURNAL, LOCK, SIMULATED, Visit, book_folder, no_book
+from aitrader.jobs.assembly.folders import JOURNAL, LOCK, SIMULATED, Visit, book_folder, no_book
 from aitrader.jobs.assembly.latches import book_time, key_of, left_receipt
 from aitrader.journal.account import AccountKey, read_account
 from aitrader.journal.database import DatabaseJournal

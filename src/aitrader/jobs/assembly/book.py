@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 from aitrader.brokers.account_file import PaperAccount
 from aitrader.brokers.broker import Broker
@@ -15,10 +15,19 @@ from aitrader.config.schema import Config
 from aitrader.disk.files import make_folder
 from aitrader.disk.lock import locked
 from aitrader.domain.calendars import Calendar
-from aitrader.domain.clock import Clock
 from aitrader.domain.events import BookOpened, Latch
 from aitrader.engine.state import State
-from aitrader.errors import JournalError, UsageError
+from aitrader.errors import JournalError
+from aitrader.jobs.assembly.folders import (
+    JOURNAL,
+    LOCK,
+    PAPER,
+    SIMULATED,
+    Visit,
+    book_folder,
+    no_book,
+    paper_key,
+)
 from aitrader.jobs.assembly.venue import LakeVenue
 from aitrader.journal.account import AccountKey, read_account, write_account
 from aitrader.journal.database import DatabaseJournal
@@ -27,24 +36,13 @@ from aitrader.journal.journal import Journal
 from aitrader.journal.memory import MemoryJournal
 from aitrader.lake.store import Lake
 
-JOURNAL: Final = "journal.sqlite"
-PAPER: Final = "paper.sqlite"
-LOCK: Final = "lock"
-SIMULATED: Final = "simulated"
+__all__ = [
+    "JOURNAL", "LOCK", "PAPER", "SIMULATED", "Mode", "OpenBook", "Visit", "book_folder", "no_book", "open_book",
+    "paper_key",
+]  # fmt: skip
 
 Mode = Literal["write", "unlocked", "read"]
 """``write`` takes the lock; ``unlocked`` writes without it (the kill switch); ``read`` writes nothing anywhere."""
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """Who opens a book, and when. ``now`` is the replay clock, ``halted`` says that AITRADER_HALT is set."""
-
-    command: str
-    run_id: str
-    now: datetime | None
-    clock: Clock
-    halted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +77,6 @@ class OpenBook:
     def latches(self) -> frozenset[Latch]:
         """The latches that are shut: in the journal, as a file, or in the environment."""
         return self.state.latches | self.halts.standing()
-
-
-def book_folder(root: Path, book: str) -> Path:
-    """Return the folder that holds everything of one book."""
-    return root / "state" / book
-
-
-def paper_key(book: str) -> AccountKey:
-    """Return what names the simulated account of ``book``."""
-    return AccountKey(book=book, kind=SIMULATED, host="", number=f"SIM-{book}")
 
 
 @contextmanager
@@ -147,13 +135,6 @@ def open_book(
             made.replayed,
             waits=mode != "read" and not made.replayed,
         )
-
-
-def no_book(book: str) -> UsageError:
-    """Return the error that says that a book never began."""
-    return UsageError(
-        f"There is no book {book!r} yet.", fix="It begins with the first `aitrader trade`; --book names another one."
-    )
 
 
 class _Watched(FileLatches):

@@ -9,7 +9,7 @@ from aitrader.brokers.account_file import PaperAccount
 from aitrader.config.schema import Config
 from aitrader.domain.receipts import Receipt
 from aitrader.errors import LakeError
-from aitrader.jobs.assembly.book import PAPER, Visit, paper_key
+from aitrader.jobs.assembly.folders import PAPER, Visit, paper_key
 from aitrader.jobs.receipt import versions, write_receipt
 from aitrader.journal.account import AccountKey, read_account
 
