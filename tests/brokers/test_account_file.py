@@ -6,8 +6,11 @@ import random
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -35,7 +38,8 @@ def opened(tmp_path):
 
     yield make
     for account in accounts:
-        account.close()
+        with suppress(BrokerError):  # another thread's has been closed there
+            account.close()
 
 
 def test_what_was_done_is_there_when_the_file_is_opened_again(opened, venue_of, approve_order, at):
@@ -102,6 +106,28 @@ def test_two_processes_see_each_others_orders(opened, venue_of, approve_order, a
 
     assert one.submit(approve_order("A", 100)) == Refused("duplicate_client_id", "client_order_id must be unique")
     assert one.account().cash == other.account().cash == 8_000
+
+
+def test_a_reader_beside_a_writer_sees_one_instant(opened, venue_of, approve_order, at):
+    opened().advance(venue_of({"A": 20.0}), at(0, 15))
+    seen, done = [], Event()
+
+    def read():
+        with opened(create=False) as account:
+            while not done.is_set():
+                seen.append((len(account.orders()), account.account().equity))
+
+    with ThreadPoolExecutor() as pool:
+        reader = pool.submit(read)
+        with opened(create=False) as account:
+            for number in range(40):
+                account.submit(approve_order("A", 1, decision=f"d{number}"))
+        done.set()
+        reader.result()
+
+    counts = [count for count, _ in seen]
+    assert counts == sorted(counts)
+    assert {equity for _, equity in seen} == {10_000}
 
 
 def test_a_missing_file_is_not_made_again(opened, tmp_path):

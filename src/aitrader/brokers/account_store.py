@@ -71,18 +71,12 @@ class AccountFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        address = f"{path.absolute().as_uri()}?mode=rw"
-        engine = create_engine(
-            "sqlite://",
-            creator=lambda: sqlite3.connect(address, uri=True, isolation_level=None, timeout=WAIT_SECONDS),
-            poolclass=NullPool,
-        )
+        engine = create_engine("sqlite://", creator=lambda: _connected(path), poolclass=NullPool)
         self._chain, self._count, self._venue, self._body = "", 0, "", ""
         self._seen: int | None = None
+        self._writing = False
         with self.guarded():
             self._db = engine.connect()
-            self._db.exec_driver_sql("PRAGMA synchronous=FULL")
-            self._db.commit()
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
@@ -115,16 +109,19 @@ class AccountFile:
         """Do all that the block does, or, where it raises, nothing; no other process writes meanwhile."""
         with self.guarded():
             self._db.exec_driver_sql("BEGIN IMMEDIATE")
+            self._writing = True
             try:
                 yield
+                self._db.commit()
             except BaseException:
                 self._db.rollback()
                 raise
-            self._db.commit()
+            finally:
+                self._writing = False
 
     @property
     def changed(self) -> bool:
-        """Whether another process, or nobody, read or wrote the file since it was loaded here."""
+        """Whether another process wrote the file since it was loaded here, or it never was."""
         with self.guarded():
             return self._seen != self._version()
 
@@ -132,20 +129,14 @@ class AccountFile:
     def _snapshot(self) -> Iterator[None]:
         """Let all that the block reads be of one instant, also outside a transaction."""
         with self.guarded():
-            inside = self._driver().in_transaction
-            if not inside:
-                self._db.exec_driver_sql("BEGIN")
+            if self._writing:
+                yield
+                return
+            self._db.exec_driver_sql("BEGIN")
             try:
                 yield
             finally:
-                if not inside:
-                    self._db.rollback()
-
-    def _driver(self) -> sqlite3.Connection:
-        driver = self._db.connection.driver_connection
-        if not isinstance(driver, sqlite3.Connection):
-            raise TypeError(f"{type(driver).__name__} is no connection of sqlite3")
-        return driver
+                self._db.rollback()
 
     def load(self) -> Kept:
         """Return what the file holds.
@@ -245,6 +236,17 @@ def make_file(path: Path) -> None:
         raise BrokerError(
             f"The account file {path} cannot be made: {error.strerror}.", fix="Check the disk and its permissions."
         ) from error
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    driver = sqlite3.connect(address, uri=True, isolation_level=None, timeout=WAIT_SECONDS)
+    try:
+        driver.execute("PRAGMA synchronous=FULL")
+    except sqlite3.Error:
+        driver.close()
+        raise
+    return driver
 
 
 def _hash(*parts: object) -> str:
