@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from aitrader.backtest.tape import CorporateAction
-from aitrader.config.schema import Reconcile
+from aitrader.config.schema import Portfolio, Reconcile, Risk
 from aitrader.domain.events import (
     BookAdjusted,
     DecisionMade,
@@ -22,6 +22,7 @@ from aitrader.engine.state import CASH, State
 from aitrader.errors import BrokerError, RefusedError
 
 A, B = "at-main-20130701-top-A-buy-e-1", "at-main-20130701-top-B-buy-e-2"
+TIGHT = Risk(max_order_equity_share=1, max_order_qty=1e9, max_position=1, max_order_adv_share=1, cash_reserve=0.02)
 CLOSE = "at-main-20130702-shutdown-A-sell-k-1"
 
 
@@ -82,6 +83,35 @@ def test_killed_at_any_step_every_wanted_order_is_accepted_once(bench, past, mak
         assert book.state.reconciled
 
     assert points > 16
+
+
+@pytest.mark.parametrize("position", range(1, 20))
+def test_a_run_stopped_half_way_approves_what_it_would_have(bench, past, make_rules, killed, position):
+    """48 A and 24 B were planned for 960 of 1,000 USD; A costs 504 instead of 480, B then leaves 16 and not 20."""
+    rules = make_rules(portfolio=Portfolio(invested=0.96, no_trade_band=0), risk=TIGHT)
+    book = bench(past([[10] * 3, [20] * 3], open_=[[10, 10.5, 10], [20] * 3]), rules)
+    book.open(1)
+    run_killed(book, 1, (position, "after"), killed)
+    book.run(1)
+
+    assert book.of(OrderRefused) == []
+    assert {symbol: one.quantity for symbol, one in book.account.positions().items()} == {"A": 48, "B": 24}
+    assert book.account.account().cash == 16
+
+
+def test_an_order_whose_answer_was_never_recorded_is_found_without_a_start_too(two, killed):
+    """``emergency-shutdown`` compares book and account and does not recover."""
+    book, step = two(), 0
+    while not book.line.asked:
+        step += 1
+        book = two()
+        run_killed(book, 1, (step, "after"), killed)
+    assert book.state.orders[A].told is None
+
+    state = settle(book.desk, book.state, book.now(1).at, Reconcile())
+
+    assert state.orders[A].told is Told.ACCEPTED
+    assert state.reconciled
 
 
 @pytest.mark.parametrize("steps", [(9, 6, 3), (4, 4, 4), (2, 7, 1), (6, 1, 2)])

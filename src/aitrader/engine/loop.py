@@ -100,9 +100,9 @@ def open_session(desk: Desk, state: State, now: Turn) -> State:
 
 
 def book_fills(desk: Desk, state: State, *, before: datetime | None = None) -> State:
-    """Book what the broker filled since the last fill that was booked, and ``before`` a time."""
-    seen = state.seen
-    for fill in desk.ask(lambda: desk.broker.fills(after=seen)):
+    """Book what the broker filled of our orders since nothing was missing, and ``before`` a time; each fill once."""
+    cursor = state.cursor
+    for fill in desk.ask(lambda: desk.broker.fills(after=cursor)):
         if fill.client_id in state.orders and (before is None or fill.at < before):
             state = desk.record(state, FillBooked(fill.at, fill))
     return state
@@ -211,7 +211,7 @@ def _review(desk: Desk, state: State, snapshot: MarketSnapshot, planned: _Planne
     quotes = _quotes(desk, [order.symbol for order in orders])
     context = RiskContext(
         equity=Decimal(repr(state.decision.equity)) if state.decision else state.book.equity(prices),
-        book=state.book,
+        book=state.as_planned,
         prices=prices,
         volume20={s: float(snapshot.volume20[place[s]]) * float(ratios.get(s, 1)) for s in known},
         stale={s: int(snapshot.stale[place[s]]) for s in known},

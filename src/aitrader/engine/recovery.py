@@ -193,7 +193,7 @@ def _adopted(desk: Desk, state: State, ids: _Ids, at: datetime) -> State:
     """Record what the broker has and the state lacks: orders that showed late, and closes that no journal saw."""
     for found in desk.ask(desk.broker.orders):
         known = state.orders.get(found.client_id)
-        if known is not None and known.told in (Told.ABSENT, Told.UNKNOWN):
+        if known is not None and known.told in (None, Told.ABSENT, Told.UNKNOWN):
             state = adopt(desk, state, known.order, found, at)
         elif found.client_id not in ids.sent and _is_close(found, desk.rules.book):
             order = _as_order(found)
@@ -226,8 +226,8 @@ def _as_order(found: BrokerOrder) -> Order:
 
 def _booked(desk: Desk, state: State, ids: _Ids) -> State:
     """Book every fill of our orders since the last agreement; brokers tell fills late, twice and in another order."""
-    proven = state.proven
-    for fill in desk.ask(lambda: desk.broker.fills(after=proven)):
+    cursor = state.cursor
+    for fill in desk.ask(lambda: desk.broker.fills(after=cursor)):
         if fill.client_id in ids.sent and fill.fill_id not in ids.fills:
             ids.fills.add(fill.fill_id)
             state = desk.record(state, FillBooked(fill.at, fill))

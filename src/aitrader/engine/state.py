@@ -51,6 +51,7 @@ class Tracked:
 
     ``told`` is None from the intent until an answer is recorded; ``status`` is the broker's last word, or what the
     fills say; ``booked`` are the shares of the fills that were booked, ``observed`` those that the broker told of;
+    ``paid`` are the USD that the booked fills took from the cash with their fees, negative for a sale;
     ``attempts`` counts intents of the same id.
     """
 
@@ -60,6 +61,7 @@ class Tracked:
     status: OrderStatus | None = None
     booked: Decimal = Decimal(0)
     observed: Decimal = Decimal(0)
+    paid: Decimal = Decimal(0)
     attempts: int = 1
 
     @property
@@ -158,6 +160,14 @@ class State:
         return frozenset(name for name, one in self.orders.items() if one.told is not Told.ABSENT)
 
     @property
+    def cursor(self) -> str | None:
+        """The id of the last fill up to which nothing can be missing: brokers tell fills late and in another order.
+
+        The memory of a backtest, which has no account to agree with, tells them in order.
+        """
+        return self.seen if self.account is None else self.proven
+
+    @property
     def reconciled(self) -> bool:
         """Whether book and broker agreed when they were last compared, and nothing changed the book since."""
         return self.differences == ()
@@ -165,6 +175,17 @@ class State:
     def why_held(self, order: Order) -> str | None:
         """Return why ``order`` may not leave: its symbol is held, or the cash that an entry needs."""
         return self.held.get(order.symbol) or (None if order.reducing else self.held.get(CASH))
+
+    @property
+    def as_planned(self) -> Book:
+        """The book as if the fills of the last decision had cost what was planned.
+
+        A run that was stopped half way measures the rest of the decision with it, and approves what it would have.
+        """
+        decision = self.decision.decision if self.decision else None
+        own = [one for one in self.orders.values() if one.order.decision == decision and not one.order.closing]
+        planned = (one.paid - one.order.side.sign * one.booked * one.order.planned_price for one in own)
+        return replace(self.book, cash=self.book.cash + sum(planned, Decimal(0)))
 
     @property
     def open_shares(self) -> Mapping[Symbol, Decimal]:
@@ -297,7 +318,7 @@ def _(event: FillBooked, state: State) -> State:
         differences=None,
     )
     known = state.orders.get(fill.client_id)
-    return state if known is None else replace(state, orders=_with(state, _filled(known, fill.quantity)))
+    return state if known is None else replace(state, orders=_with(state, _filled(known, fill)))
 
 
 @_folded.register
@@ -354,13 +375,14 @@ def _corrected(state: State, fill: Fill) -> Book:
     return state.closing.after_fill(fill) if late else state.closing
 
 
-def _filled(known: Tracked, quantity: Decimal) -> Tracked:
-    booked = known.booked + quantity
+def _filled(known: Tracked, fill: Fill) -> Tracked:
+    booked = known.booked + fill.quantity
+    known = replace(known, booked=booked, paid=known.paid + fill.side.sign * fill.quantity * fill.price + fill.fee)
     if known.status is not None and known.status.final:
-        return replace(known, booked=booked)
+        return known
     done = booked >= known.order.quantity
     status = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
-    return replace(known, told=Told.ACCEPTED, status=status, booked=booked)
+    return replace(known, told=Told.ACCEPTED, status=status)
 
 
 def _counted(meters: Meters, symbol: Symbol, day: date) -> Meters:
