@@ -55,6 +55,14 @@ def test_what_passes_lost_less_than_both_limits(previous, last, peak):
         assert last > 0.90 * peak * (1 - 1e-12)
 
 
+def test_a_limit_of_zero_forbids_losses_and_no_standstill():
+    none = Risk(max_daily_loss=0, max_drawdown=0)
+
+    assert losses(previous=100.0, last=100.0, peak=100.0, limits=none) is None
+    assert losses(previous=100.0, last=99.99, peak=None, limits=none) is not None
+    assert losses(previous=99.0, last=99.5, peak=100.0, limits=none) is not None
+
+
 def test_a_breach_says_the_numbers():
     breach = losses(previous=100_000.0, last=97_000.0, peak=100_000.0, limits=LIMITS)
 

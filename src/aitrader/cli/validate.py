@@ -9,6 +9,7 @@ from aitrader.cli.options import Outcome, Run, command, listed
 from aitrader.cli.render import colored, table
 
 if TYPE_CHECKING:
+    from aitrader.jobs.checks.controls import Control, ControlsReport
     from aitrader.jobs.validate import Result, ValidationReport
 
 
@@ -50,12 +51,21 @@ def validate(
         Names, typer.Option("--require", metavar="NAMES|all", help="Fail if one of these is skipped.")
     ] = None,
     output: Annotated[Format, typer.Option("--format", help="junit prints XML for a CI system.")] = Format.TABLE,
+    controls: Annotated[
+        bool, typer.Option("--controls", help="Instead of the checks: one breach of every control of orders.")
+    ] = False,
 ) -> Outcome:
     """Check settings, data and models; the gate for CI.
 
     Each check passes, warns, fails or is skipped, with its reason. Exit code 3 when one fails, or none was executed.
     Settings that cannot be read at all end with exit code 2 before any check.
+
+    With `--controls` every limit, breaker and latch is tried with an order that breaks it, and with one that just
+    keeps it, at the limits of this configuration and against a simulated account of its own: exit code 3 when one of
+    them does not answer. Nothing of the book is touched; a weekly cron job may run it.
     """
+    if controls:
+        return _controls(run, output)
     from aitrader.jobs.validate import Choice
     from aitrader.jobs.validate import validate as job
 
@@ -78,13 +88,51 @@ def validate(
     )
 
 
+def _controls(run: Run, output: Format) -> Outcome:
+    from aitrader.jobs.checks.controls import fire_controls
+
+    report = fire_controls(run.config, progress=run.progress)
+    return Outcome(
+        result=report,
+        tables=_shown_controls(report, output),
+        warnings=report.warnings if output is Format.TABLE else (),
+        status="done" if report.fired else "failed",
+        exit_code=0 if report.fired else 3,
+    )
+
+
+def _shown_controls(report: "ControlsReport", output: Format) -> list[Any]:
+    if output is Format.JSON:
+        return [_json(report)]
+    verdicts = [(one, "pass" if one.fired else "fail") for one in report.controls]
+    if output is Format.JUNIT:
+        from aitrader.reports.junit import Case, render_junit
+
+        return [render_junit("aitrader", [Case("controls", _named(c), v, c.answered, (c.tried,)) for c, v in verdicts])]
+    columns = ("control", "setting", "value", "default", "tried", "answered", "verdict")
+    rows = [
+        (c.control, c.setting, c.value, c.default, c.tried, c.answered, colored(v, _COLORS[v])) for c, v in verdicts
+    ]
+    silent = sum(not one.fired for one in report.controls)
+    said = colored(f"{silent} controls do NOT answer", "bold red") if silent else colored("all answer", "bold green")
+    return [table(f"{len(rows)} controls, one breach each", columns, rows), said]
+
+
+def _named(control: "Control") -> str:
+    return control.setting if control.value else control.control
+
+
+def _json(report: object) -> str:
+    import json
+
+    from aitrader.envelope import jsonable
+
+    return json.dumps(jsonable(report), indent=2, ensure_ascii=False)
+
+
 def _shown(report: "ValidationReport", output: Format) -> list[Any]:
     if output is Format.JSON:
-        import json
-
-        from aitrader.envelope import jsonable
-
-        return [json.dumps(jsonable(report), indent=2, ensure_ascii=False)]
+        return [_json(report)]
     if output is Format.JUNIT:
         from aitrader.reports.junit import Case, render_junit
 

@@ -40,7 +40,7 @@ def bursts(*, rejects: int, unknown: int, limits: Risk) -> Breach | None:
 
 
 def _kept(before: float, last: float, limit: float) -> bool:
-    return isfinite(before) and last > before * (1 - limit)
+    return isfinite(before) and (last >= before or last > before * (1 - limit))
 
 
 def _fell(since: str, before: float, last: float, limit: float) -> str:

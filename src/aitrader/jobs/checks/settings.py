@@ -25,6 +25,8 @@ Question = tuple[str, Callable[[], Any]]
 _SHARES: Final = ("max_order_equity_share", "max_order_adv_share", "price_collar", "max_gap_from_close", "max_position")
 """Limits of which 100 % forbids nothing."""
 
+_LOSSES: Final = ("max_daily_loss", "max_drawdown")
+
 
 def settings(bench: Bench) -> Finding:
     """Say what was read; settings that cannot be read end the command before any check, with exit code 2."""
@@ -73,7 +75,7 @@ def limits(bench: Bench) -> Finding:
     """Look for limits that limit nothing, or everything."""
     risk = bench.config.risk
     values: Mapping[str, float] = risk.model_dump()
-    loose = [f"risk.{name} is 100 %: it forbids nothing" for name in _SHARES if values[name] >= 1]
+    loose = [f"risk.{name} is 100 %: it forbids nothing" for name in (*_SHARES, *_LOSSES) if values[name] >= 1]
     blocking = [f"risk.{name} is 0: it forbids every order" for name in (*_SHARES, "max_gross") if values[name] == 0]
     if loose:
         return failed(f"{len(loose)} limits are not there", loose, "Set a share below 100 %.")

@@ -1,5 +1,6 @@
 """Limits on the order itself: is it sound, is it new, is it small enough."""
 
+from decimal import Decimal
 from math import isfinite
 
 from aitrader.domain.symbols import parse_symbol
@@ -72,8 +73,8 @@ def max_order_adv_share(case: Case) -> str | None:
     volume = case.context.volume20.get(order.symbol)
     if volume is None or not isfinite(volume):
         return f"the mean daily volume of {order.symbol} is not known"
-    most = volume * case.limits.max_order_adv_share
-    if float(order.quantity) <= most:
+    most = Decimal(repr(volume)) * exact(case.limits.max_order_adv_share)
+    if order.quantity <= most:
         return None
     share = f"{case.limits.max_order_adv_share:.2%} of its mean daily volume"
     return f"{order.quantity} shares of {order.symbol} exceed {share}, {most:.1f} shares"

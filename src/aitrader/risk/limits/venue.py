@@ -27,6 +27,6 @@ def session_window(case: Case) -> str | None:
     window, at = case.context.window, case.context.at
     if window is None or (at is not None and window[0] <= at < window[1]):
         return None
-    first, last = (moment.isoformat(timespec="seconds") for moment in window)
-    now = "not known" if at is None else at.isoformat(timespec="seconds")
-    return f"orders leave from {first} to before {last}; the time is {now}"
+    now = "nobody knows the time" if at is None else f"it is {at:%Y-%m-%d %H:%M:%S}"
+    first, last = window
+    return f"orders leave from {first:%H:%M:%S} to before {last:%H:%M:%S} UTC on {first:%Y-%m-%d}; {now}"
