@@ -53,15 +53,21 @@ def crashpoints():
 
 
 @pytest.fixture(scope="session")
+def books():
+    """tests/crash/books.py as a module."""
+    return _load("books")
+
+
+@pytest.fixture(scope="session")
 def effort():
     """As the environment variable RELIABILITY says: sample (default), all or soak."""
     return EFFORT
 
 
-@pytest.fixture
-def commands(crashpoints, tmp_path):
-    """Commands run in forks, with a scratch folder of this test."""
-    with crashpoints.Commands(tmp_path / "scratch") as running:
+@pytest.fixture(scope="session")
+def commands(crashpoints, tmp_path_factory):
+    """Commands run in forks of one process."""
+    with crashpoints.Commands(tmp_path_factory.mktemp("scratch")) as running:
         yield running
 
 
