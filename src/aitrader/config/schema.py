@@ -295,7 +295,10 @@ class Execution(Section):
 
 
 class Risk(Section):
-    """Pre-trade limits. A breach refuses the order with a reason; nothing is clipped silently."""
+    """Pre-trade limits and breakers. A breach refuses the order with a reason; nothing is clipped silently.
+
+    `aitrader validate --controls` tries a breach of each.
+    """
 
     max_order_equity_share: Share = 0.10
     """Largest order, as a share of equity."""

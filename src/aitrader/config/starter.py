@@ -65,8 +65,8 @@ _PROFILES: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     ),
     "paper": ("A paper account at Alpaca, and its data.", {"mode": "paper", "data": {"source": "alpaca"}}),
     "live": (
-        """Real money. Half of the default size of a position and of an order, in twice as many names, to begin with; set
-        max_order_notional (USD) to what one order may cost you.""",
+        """Real money. Half of the default size of a position and of an order, in twice as many names, to begin with;
+        set max_order_notional (USD) to what one order may cost you.""",
         {
             "mode": "live",
             "data": {"source": "alpaca"},
