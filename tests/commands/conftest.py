@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from aitrader.cli.app import main
+from aitrader.cli.render import ProgressView
 from aitrader.domain.calendars import calendar
 from aitrader.domain.frames import BARS, Adjustment
 from aitrader.domain.series import SeriesInfo
@@ -238,3 +239,45 @@ def stored(files_in: Callable[[Path], dict[Path, bytes]]) -> Callable[[Path], di
         return {path: data for path, data in files if path.parent.name != ".locks" and "sqlite-" not in path.name}
 
     return read
+
+
+@pytest.fixture
+def at_progress(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+    """Do something when a command reports its progress for the n-th time; return how often it was done."""
+    real = ProgressView.__call__
+
+    def arrange(number: int, act: Callable[[], None]) -> list[Any]:
+        seen: list[Any] = []
+        done: list[Any] = []
+
+        def call(self: ProgressView, progress: Any) -> None:
+            real(self, progress)
+            seen.append(progress)
+            if len(seen) == number:
+                done.append(progress)
+                act()
+
+        monkeypatch.setattr(ProgressView, "__call__", call)
+        return done
+
+    return arrange
+
+
+EVEN = {
+    "strategies.yaml": "even: {kind: equal_weight}\n",
+    "universe.yaml": "min_history: 5\n",
+    "risk.yaml": "{max_daily_loss: 50%, max_drawdown: 70%}\n",
+}
+
+
+@pytest.fixture
+def even_root(
+    bare_root: Path,
+    write_settings: Callable[..., None],
+    made_bars: Callable[..., pl.DataFrame],
+    store_bars: Callable[..., None],
+) -> Path:
+    """A root with bars of twelve symbols through 2013-08-09 and a strategy without a model: equal parts, weekly."""
+    write_settings(bare_root, EVEN)
+    store_bars(bare_root, made_bars(sessions=40))
+    return bare_root

@@ -10,7 +10,6 @@ import time
 import polars as pl
 import pytest
 
-from aitrader.cli.render import ProgressView
 from aitrader.errors import BrokerError, RefusedError
 from aitrader.jobs import calculate_features
 from aitrader.lake.store import Lake
@@ -84,27 +83,6 @@ def content(root):
         features = view.feature_frame() if "features/1d" in stored else pl.DataFrame()
     models = {path.relative_to(root): path.read_bytes() for path in (root / "data_lake/models").rglob("model.json")}
     return rows, features.hash_rows().to_list(), models
-
-
-@pytest.fixture
-def at_progress(monkeypatch):
-    """Do something when a command reports its progress for the n-th time; return how often it was done."""
-    real = ProgressView.__call__
-
-    def arrange(number, act):
-        seen, done = [], []
-
-        def call(self, progress):
-            real(self, progress)
-            seen.append(progress)
-            if len(seen) == number:
-                done.append(progress)
-                act()
-
-        monkeypatch.setattr(ProgressView, "__call__", call)
-        return done
-
-    return arrange
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -14,7 +14,6 @@ from aitrader.errors import AitraderError, BrokerError, RefusedError, Stopped, U
 from aitrader.jobs.assembly.book import JOURNAL, OpenBook, Visit, open_book
 from aitrader.jobs.assembly.desk import Current, looked_at
 from aitrader.journal.account import NAME as ACCOUNT
-from aitrader.live.session import missed
 
 NOT_RECONCILED: Final = BrokerError.exit_code
 NOT_WELL: Final = RefusedError.exit_code
@@ -159,7 +158,7 @@ def _unwell(book: OpenBook, now: Current | None, latches: Collection[str], last:
         return
     if now.market.last != now.market.sessions[-1]:
         yield f"the newest bars are of {now.market.sessions[-1]}, those of {now.market.due} should be there"
-    for one in missed(now.diary, book.journal.events(), since=now.since, played=now.played, at=book.at):
+    for one in now.missed(now.diary.after(now.market.last)):
         yield f"window_missed: the decision on the bars of {one.last} was to enter on {one.session}, and did not"
 
 

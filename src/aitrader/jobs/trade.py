@@ -26,7 +26,7 @@ from aitrader.jobs.assembly.runs import recorded
 from aitrader.jobs.assembly.trading import strategies
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.jobs.receipt import versions, write_receipt
-from aitrader.live.session import Appointment, Stand, missed
+from aitrader.live.session import Appointment, Stand
 
 _SHOWN: Final = 5
 
@@ -205,7 +205,7 @@ def _verdict(course: _Course, now: Current, meeting: Appointment, lines: Sequenc
     if meeting.due and stand is Stand.OPEN:
         return _sent(course, meeting, lines)
     zone = ZoneInfo(now.diary.calendar.time_zone)
-    gone = missed(now.diary, course.book.journal.events(), since=now.since, played=now.played, at=course.book.at)
+    gone = now.missed(meeting)
     coming = now.diary.next_due(meeting.last if stand is Stand.EARLY else meeting.session)
     when = f"{coming.session} from {coming.opens.astimezone(zone):%H:%M} to {coming.closes.astimezone(zone):%H:%M %Z}"
     if gone:

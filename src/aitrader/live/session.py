@@ -8,14 +8,19 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 
 from aitrader.config.schema import Config
 from aitrader.domain.calendars import Calendar
-from aitrader.domain.events import DecisionMade, Event, OrderRefused, OrderSending
+from aitrader.domain.events import BookOpened, DecisionMade, Event, OrderRefused, OrderSending, RunEnded
 from aitrader.engine.desk import Desk
 from aitrader.engine.loop import Turn, open_session
 from aitrader.engine.schedule import Window, due, window
 from aitrader.engine.state import State
+
+
+TRADE: Final = "trade"
+"""The command whose runs are looked for in the journal."""
 
 
 class Stand(StrEnum):
@@ -107,16 +112,30 @@ def catch_up(desk: Desk, state: State, diary: Diary, *, played: Sequence[date], 
 
 
 def missed(
-    diary: Diary, events: Collection[Event], *, since: date | None, played: Sequence[date], at: datetime
+    diary: Diary,
+    events: Collection[Event],
+    meeting: Appointment,
+    *,
+    since: date | None,
+    played: Sequence[date],
+    at: datetime,
 ) -> tuple[Appointment, ...]:
-    """Return the appointments of sessions from ``since`` on whose window closed with something left undone.
+    """Return the appointments whose window closed with something left undone, and of which no run has told yet.
 
-    ``since`` is the last session that the book had met; of a book that had met none only a running session counts.
+    ``meeting`` is the one that the clock points at, ``since`` the last session that the book had met (None: none),
+    ``played`` are the sessions so far. While the session of an appointment is the newest, every run tells of it;
+    afterwards one does. A book that began after a window missed nothing, unless it points at it.
     """
-    running = [day for day in played[-1:] if at < diary.calendar.close_of(day)]
-    days = running if since is None else played[bisect_left(played, since) :]
-    found = (diary.after(diary.turn(day, at).last) for day in days)
-    return tuple(one for one in found if one.due and one.stand(at) is Stand.MISSED and undone(events, one.decision))
+    days = {meeting.session, *(played[bisect_left(played, since) :] if since else ())}
+    found = (diary.after(diary.turn(day, at).last) for day in sorted(days))
+    closed = [one for one in found if one.due and one.stand(at) is Stand.MISSED and undone(events, one.decision)]
+    began = next((row.at for row in events if isinstance(row, BookOpened)), at)
+    told = max((row.at for row in events if isinstance(row, RunEnded) and row.command == TRADE), default=began)
+    return tuple(
+        one
+        for one in closed
+        if one == meeting or (began < one.closes and (one.session in played[-1:] or told < one.closes))
+    )
 
 
 def undone(events: Collection[Event], decision: str) -> bool:

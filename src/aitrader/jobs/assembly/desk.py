@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from types import MappingProxyType
 
 from aitrader.config.schema import Config
@@ -15,7 +15,7 @@ from aitrader.errors import RefusedError
 from aitrader.jobs.assembly.book import OpenBook, Visit
 from aitrader.jobs.assembly.present import Present
 from aitrader.jobs.assembly.trading import rules_of
-from aitrader.live.session import Diary, catch_up
+from aitrader.live.session import Appointment, Diary, catch_up, missed
 
 Pause = Callable[[], None]
 """Called where it is safe to stop; raises ``Stopped`` after a signal."""
@@ -51,6 +51,12 @@ class Current:
     diary: Diary
     played: tuple[date, ...]
     since: date | None
+    at: datetime
+
+    def missed(self, meeting: Appointment) -> tuple[Appointment, ...]:
+        """Return the appointments that were missed; ``meeting`` is the one that the clock points at."""
+        rows = self.desk.journal.events()
+        return missed(self.diary, rows, meeting, since=self.since, played=self.played, at=self.at)
 
     def after(self, state: State) -> "Current":
         """Return the same with what the journal adds up to now."""
@@ -92,7 +98,7 @@ def brought_up_to_date(
     played = book.venue.played(book.at)
     caught = catch_up(desk, state, diary, played=played, at=book.at)
     caught = recover(desk, caught, book.at, config.reconcile)
-    return Current(desk, caught, market, diary, played, state.session)
+    return Current(desk, caught, market, diary, played, state.session, book.at)
 
 
 def looked_at(config: Config, book: OpenBook, visit: Visit) -> tuple[State, Current | None, str]:
