@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aitrader.config.schema import AccountSettings, Config, Risk, Schedule
+from aitrader.config.schema import AccountSettings, Config, Reconcile, Risk, Schedule
 from aitrader.domain.events import Latch
 from aitrader.engine import loop, order_desk
 from aitrader.jobs.checks.controls import fire_controls
@@ -12,6 +12,7 @@ from aitrader.jobs.checks.drills import DRILLS
 from aitrader.risk import review
 from aitrader.risk.limits import GATES, LIMITS, SANITY
 
+MODELS = {"risk": Risk, "schedule": Schedule, "account": AccountSettings, "reconcile": Reconcile}
 NOT_CONTROLS = {
     "account.kind": "says which account, and stops no order",
     "account.cash": "what a new simulated account begins with",
@@ -33,12 +34,8 @@ def test_every_control_answers_at_the_defaults():
     assert len(report.controls) == len(DRILLS)
 
 
-def test_every_setting_of_risk_schedule_and_account_is_fired_or_no_control():
-    settings = {
-        f"{section}.{name}"
-        for section, model in (("risk", Risk), ("schedule", Schedule), ("account", AccountSettings))
-        for name in model.model_fields
-    }
+def test_every_setting_that_may_stop_an_order_is_fired_or_no_control():
+    settings = {f"{section}.{name}" for section, model in MODELS.items() for name in model.model_fields}
 
     assert {drill.setting for drill in DRILLS if drill.setting} == settings - set(NOT_CONTROLS)
 
@@ -111,7 +108,7 @@ def test_a_desk_that_does_not_wait_or_count_is_missed(monkeypatch):
     monkeypatch.setattr(order_desk, "_excess", lambda *_: None)
     monkeypatch.setattr(loop, "_too_old", lambda *_: [])
 
-    assert silent() == ["orders_out", "max_orders_per_min", "max_model_sessions_old"]
+    assert silent() == ["max_orders_per_min", "orders_out", "max_model_sessions_old"]
 
 
 def test_what_is_switched_off_is_tried_all_the_same_and_named():
@@ -165,11 +162,14 @@ LIMITS_SET = st.fixed_dictionaries(
 )
 
 
-@given(risk=LIMITS_SET, first=st.integers(0, 120), last=st.integers(0, 120))
-def test_every_control_answers_wherever_its_limit_is_set(risk, first, last):
-    schedule = {"no_orders_first_min": first, "no_orders_last_min": last}
+@given(
+    risk=LIMITS_SET, minutes=st.tuples(*[st.integers(0, 120)] * 2), tolerance=st.tuples(*[st.integers(0, 10**7)] * 2)
+)
+def test_every_control_answers_wherever_its_limit_is_set(risk, minutes, tolerance):
+    schedule = dict(zip(("no_orders_first_min", "no_orders_last_min"), minutes, strict=True))
+    reconcile = {"qty_tol": tolerance[0] / 1e6, "cash_tol": tolerance[1] / 100}
 
-    assert silent(Config.model_validate({"risk": risk, "schedule": schedule})) == []
+    assert silent(Config.model_validate({"risk": risk, "schedule": schedule, "reconcile": reconcile})) == []
 
 
 def test_a_halt_answers_for_the_latch_that_shut_it():

@@ -1,12 +1,16 @@
 """Fires one breach at every control of orders, and says which answered."""
 
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
 
 from aitrader.config.schema import Config, is_share
 from aitrader.jobs.checks.drills import DRILLS, Drill, is_off, value_of
 from aitrader.jobs.progress import Progress, Report, silent
+from aitrader.reports.figures import amount
 
-ALWAYS = "always on"
+ALWAYS: Final = "always on"
+_OFF: Final = " (off)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,6 @@ class ControlsReport:
         """The controls that a setting switches off, and that were therefore tried with another value."""
         off = [one.setting for one in self.controls if one.value.endswith(_OFF)]
         return (f"switched off by its setting, and tried as if it were not: {', '.join(off)}",) if off else ()
-
-
-_OFF = " (off)"
 
 
 def fire_controls(config: Config, *, progress: Report = silent) -> ControlsReport:
@@ -68,8 +69,9 @@ def _shown(config: Config, setting: str) -> str:
     value = value_of(config, setting)
     if value is None:
         text = "none"
-    elif is_share(field) and isinstance(value, float):
-        text = f"{value * 100:.10g}%"
+    elif isinstance(value, int | float):
+        number = Decimal(repr(value))
+        text = f"{amount(number * 100)}%" if is_share(field) else amount(number)
     else:
-        text = f"{value:,.10g}" if isinstance(value, int | float) else str(value)
+        text = str(value)
     return f"{text}{_OFF}" if is_off(setting, value) else text

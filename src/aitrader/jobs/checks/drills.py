@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Final
 
 from aitrader.brokers.broker import request_body
@@ -302,17 +301,39 @@ def _unsettled(config: Config) -> Outcome:
     return _stopped("unsettled", "sell 61 of 100 shares, 40 of them bought with unsettled money", scene(61), scene(60))
 
 
-def _drills() -> Iterator[Drill]:
-    sell = partial(order, side=Side.SELL)
+def _differs(tolerance: str) -> Drill:
+    """Return the drill of a comparison: an account that has more cash, or fewer shares, than the journal says."""
+    cash = tolerance == "cash_tol"
+
+    def run(config: Config) -> Outcome:
+        most = exact(getattr(config.reconcile, tolerance))
+        more = Decimal("0.01") if cash else Decimal("0.000001")
+
+        def scene(by: Decimal) -> Scene:
+            if cash:
+                return Scene(NONE, (order(),), paid=WEALTH + by, reconcile=config.reconcile)
+            return Scene(NONE, (order(),), held={A: by} if by else {}, reconcile=config.reconcile)
+
+        tried = f"buy {A} while account and journal differ by {amount(most + more)} {'USD' if cash else 'shares'}"
+        return _stopped("hold", tried, scene(most + more), scene(most))
+
+    return Drill("hold", f"reconcile.{tolerance}", run)
+
+
+def _of_every_order() -> Iterator[Drill]:
     yield _unsound("finite", "buy NaN shares", order(Decimal("NaN")))
     yield _unsound("symbol", "buy ../orders", order(symbol=Symbol("../orders")))
     yield _unsound("quantity", "buy 10 shares at 0 USD", replace(order(), planned_price=Decimal(0)))
     yield _unsound("duplicate", f"buy {A} twice in one decision", order(), order(number=2))
-    yield _unsound("reducing", "sell 10 shares of nothing as an exit", sell(reducing=True))
-    yield Drill("orders_out", None, _orders_out)
+    yield _unsound("reducing", "sell 10 shares of nothing as an exit", order(side=Side.SELL, reducing=True))
+
+
+def _of_strategies() -> Iterator[Drill]:
     yield _latched(Latch.HALT)
     yield _latched(Latch.HALT_ENTRIES)
     yield _state("hold", f"buy {A} while it is held", Scene(NONE, (order(),), hold="its outcome is unknown"))
+    yield _differs("qty_tol")
+    yield _differs("cash_tol")
     yield _window("no_orders_first_min")
     yield _window("no_orders_last_min")
     yield _state("quote", "buy what nobody quotes", Scene(NONE, (order(),), open={A: float("nan")}))
@@ -322,6 +343,10 @@ def _drills() -> Iterator[Drill]:
     yield _count("max_orders_per_run", lambda sent: Meters(run=sent))
     yield _count("max_orders_per_day", lambda sent: Meters(day=SESSION, by_day=sent))
     yield _count("max_orders_per_symbol_day", lambda sent: Meters(day=SESSION, by_symbol={A: sent}))
+    yield Drill("orders_out", None, _orders_out)
+
+
+def _of_entries() -> Iterator[Drill]:
     blind = Scene(NONE, (order(),), held={B: Decimal(5)}, close={B: float("nan")})
     yield _state("valuation", "buy while a holding has no price", blind)
     yield _state("members", "buy what the universe does not hold", Scene(NONE, (order(),), member=False))
@@ -332,17 +357,20 @@ def _drills() -> Iterator[Drill]:
     yield _size("max_order_notional", Decimal(1))
     yield _size("max_order_equity_share", WEALTH)
     yield _size("max_order_adv_share", Decimal(10**6), volume20=1e6)
-    yield _unsound("short", "sell 10 shares of nothing", sell())
+    yield _unsound("short", "sell 10 shares of nothing", order(side=Side.SELL))
     yield _size("max_position", WEALTH)
     yield Drill("cash_reserve", "risk.cash_reserve", _cash_reserve)
     yield _size("max_gross", WEALTH)
     yield _size("max_net", WEALTH)
+    yield Drill("max_model_sessions_old", "risk.max_model_sessions_old", _old_model)
+
+
+def _breakers() -> Iterator[Drill]:
     yield _loss("max_daily_loss", Meters(last=float(WEALTH)))
     yield _loss("max_drawdown", Meters(peak=float(WEALTH)))
     yield Drill("max_rejects_per_run", "risk.max_rejects_per_run", _rejects)
     yield Drill("max_unknown_orders", "risk.max_unknown_orders", _unknown)
-    yield Drill("max_model_sessions_old", "risk.max_model_sessions_old", _old_model)
 
 
-DRILLS: Final = tuple(_drills())
+DRILLS: Final = (*_of_every_order(), *_of_strategies(), *_of_entries(), *_breakers())
 """Every control of orders, in the order in which they are asked."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from aitrader.brokers.simulated import SimulatedBroker
 from aitrader.brokers.venue import SessionBars
-from aitrader.config.schema import Costs, Execution, Portfolio, Risk, Section
+from aitrader.config.schema import Costs, Execution, Portfolio, Reconcile, Risk, Section
 from aitrader.domain.calendars import calendar
 from aitrader.domain.events import ActionBooked, BookValued, DecisionMade, Event, Latch
 from aitrader.domain.orders import ApprovedOrder, Entry, Order, Side, Unknown, client_order_id
@@ -22,6 +22,7 @@ from aitrader.domain.symbols import Symbol
 from aitrader.engine.decide import Rules
 from aitrader.engine.desk import Desk
 from aitrader.engine.loop import Turn, turn
+from aitrader.engine.recovery import recover
 from aitrader.engine.schedule import Window
 from aitrader.engine.state import Meters, State
 from aitrader.journal.memory import MemoryJournal
@@ -102,8 +103,8 @@ class Scene:
 
     ``close`` and ``open`` are prices in USD where they are not 1; ``volume20`` is that of every symbol, ``stale`` and
     ``member`` those of AAA. ``age`` is that of a model whose strategy is due instead of the orders. A book that is not
-    ``open_yet`` is valued first. ``paid`` is the account's cash where it is not the book's; a ``mute`` broker never
-    answers.
+    ``open_yet`` is valued first. ``paid`` is the account's cash where it is not the book's (shares it has none); with
+    ``reconcile`` both are compared first. A ``mute`` broker never answers.
     """
 
     risk: Risk
@@ -124,6 +125,7 @@ class Scene:
     age: int | None = None
     open_yet: bool = True
     paid: Decimal | None = None
+    reconcile: Reconcile | None = None
     mute: bool = False
 
     @property
@@ -150,7 +152,10 @@ def play(scene: Scene) -> Played:
     journal, waits = MemoryJournal(), list[float]()
     desk = desk_of(scene, journal, waits)
     due = frozenset({"drill"} if scene.age is not None else ())
-    turn(desk, state_of(scene), Turn(SESSION, OPENED, scene.at, LAST, due, scene.window))
+    state = state_of(scene)
+    if scene.reconcile is not None:
+        state = recover(desk, state, scene.at, scene.reconcile)
+    turn(desk, state, Turn(SESSION, OPENED, scene.at, LAST, due, scene.window))
     return Played(journal.events(), sum(waits))
 
 
