@@ -6,22 +6,44 @@ import json
 import os
 import shutil
 import sys
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from aitrader.brokers.account_file import PaperAccount
 from aitrader.cli import app
-from aitrader.domain.events import BookValued, FillBooked, Latch, Latched, OrderSending, Reconciled, RunEnded
+from aitrader.config.load import load
+from aitrader.config.schema import AccountSettings, Costs, Risk
+from aitrader.domain.clock import wall_clock
+from aitrader.domain.events import (
+    BookValued,
+    FillBooked,
+    Latch,
+    Latched,
+    OrderRefused,
+    OrderSending,
+    Reconciled,
+    RunEnded,
+)
+from aitrader.domain.orders import Entry, Order, Side
+from aitrader.domain.positions import Book
+from aitrader.engine.order_desk import send
 from aitrader.engine.state import State
+from aitrader.jobs.assembly.book import Visit, open_book
+from aitrader.jobs.assembly.desk import desk_of
 from aitrader.journal.database import DatabaseJournal
 from aitrader.live import kill_switch
+from aitrader.risk.exposure import RiskContext
+from aitrader.risk.review import review
 
 TRADE = ("trade", "--allow-rejected", "--now", "2013-08-08T09:36-04:00")
 EVENING = "2013-08-08T18:00-04:00"
 MORNING = "2013-08-09T10:00-04:00"
 QUEUED = "not flat: 3 queued for 2013-08-09T09:30-04:00"
 SAID = "is simulated"
+AFTER = Entry.AFTER_OPEN
 
 
 class Terminal(io.StringIO):
@@ -72,6 +94,27 @@ def rows(root, kind, book="main"):
         return [event for event in journal.events() if isinstance(event, kind)]
 
 
+def _held(root, book="main"):
+    with PaperAccount.open(
+        root / "state" / book / "paper.sqlite",
+        AccountSettings(),
+        number=f"SIM-{book}",
+        costs=Costs(),
+        now=wall_clock(),
+        replay=True,
+    ) as account:
+        return {symbol: one.quantity for symbol, one in account.positions().items()}
+
+
+def _buy():
+    order = Order(
+        "at-main-20130807-top-S01-buy-e-9", "S01", Side.BUY, Decimal(1), Decimal(50), "top", "20130807", AFTER
+    )
+    context = RiskContext(Decimal(10**6), Book(Decimal(10**6)), {"S01": Decimal(50)}, {"S01": 1e9}, {"S01": 0}, {"S01"})
+    (approved,) = review([order], context, Risk()).approved
+    return approved
+
+
 def test_the_story_from_queued_closes_to_flat_and_refused(traded, shutdown, run_cli, two_lines):
     code, answer, _ = shutdown()
     assert (code, only(answer)["result"]) == (10, QUEUED)
@@ -86,6 +129,57 @@ def test_the_story_from_queued_closes_to_flat_and_refused(traded, shutdown, run_
     assert [one["status"] for one in only(last)["closes"]] == ["filled"] * 3
 
     two_lines(run_cli("trade", "--now", "2013-08-09T10:10-04:00", root=traded), 4, "HALT")
+
+
+def test_after_resume_the_book_trades_again(traded, shutdown, run_cli):
+    shutdown("2013-08-08T10:00-04:00")
+
+    assert run_cli("resume", "--account", "SIM-main", root=traded).code == 0
+    daily = ("--set", "strategies.top.rebalance=1")
+    ran = run_cli("trade", "--allow-rejected", "--now", MORNING, "--json", *daily, root=traded)
+
+    assert (ran.code, ran.envelope["result"]["sent"]) == (0, 3)
+
+
+def test_closes_that_the_journal_missed_are_adopted_by_the_next_run(traded, shutdown):
+    journal = traded / "state" / "main" / "journal.sqlite"
+    aside = journal.with_name("aside.sqlite")
+    journal.rename(aside)
+    shutdown()
+    aside.rename(journal)
+
+    code, answer, _ = shutdown(MORNING)
+
+    assert code == 0
+    assert answer["warnings"] == [text for text in answer["warnings"] if SAID in text]
+    assert rows(traded, Reconciled)[-1].differences == ()
+    assert len([one for one in rows(traded, OrderSending) if one.order.closing]) == 3
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_behind_a_bad_connection_it_is_flat_only_when_it_is(traded, shutdown, seed):
+    (traded / "config" / "account.yaml").write_text(f"faults: {{seed: {seed}, rate: 0.3}}\n")
+
+    codes = [shutdown("2013-08-08T10:00-04:00")[0] for _ in range(3)]
+
+    held = _held(traded)
+    assert set(codes) <= {0, 10, 11}
+    assert (codes[-1] == 0) <= (not held)
+    assert all(quantity > 0 for quantity in held.values())
+
+
+def test_a_trader_in_the_middle_of_its_run_is_stopped_and_its_journal_stays_sound(traded, shutdown):
+    config = load(traded, env={}).config
+    now = datetime.fromisoformat("2013-08-08T10:00-04:00")
+    visit = Visit("trade", "run", now, wall_clock)
+    buy = _buy()
+    with open_book(config, traded, visit) as book:
+        shutdown("2013-08-08T10:00-04:00")
+        state = send(desk_of(config, book, visit, book.venue.tape), book.state, [buy], now, wanted=[buy.order])
+
+    assert [row.code for row in rows(traded, OrderRefused)] == ["halt"]
+    assert state.refused
+    assert _held(traded) == {}
 
 
 def test_the_journal_has_every_row_and_the_book_agrees_with_the_account(traded, shutdown):

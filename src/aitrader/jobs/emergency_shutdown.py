@@ -17,8 +17,8 @@ from aitrader.domain.events import Latch, Latched, RunEnded, RunStarted
 from aitrader.domain.orders import NotFound
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import BrokerError, UsageError
-from aitrader.jobs.assembly.book import Visit
 from aitrader.jobs.assembly.emergency import Opened, open_account
+from aitrader.jobs.assembly.folders import Visit
 from aitrader.live.flatten import Closing, Flattening, flatten, look
 from aitrader.live.kill_switch import COMMAND, Target, give_up, shut, targets, unreached
 from aitrader.models.passport import digest

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 
 from aitrader.brokers.account_file import PaperAccount
+from aitrader.brokers.faulty import wrap
 from aitrader.config.schema import Config
 from aitrader.domain.calendars import Calendar, calendar
 from aitrader.domain.events import ActionBooked
@@ -19,7 +20,7 @@ from aitrader.engine.desk import Desk
 from aitrader.engine.recovery import settle
 from aitrader.engine.state import State
 from aitrader.errors import LakeError, UsageError
-from aitrader.jobs.assembly.book import JOURNAL, PAPER, Visit, paper_key
+from aitrader.jobs.assembly.folders import JOURNAL, PAPER, Visit, paper_key
 from aitrader.jobs.assembly.venue import LakeVenue
 from aitrader.journal.account import AccountKey
 from aitrader.journal.database import DatabaseJournal
@@ -145,13 +146,13 @@ def open_account(config: Config, root: Path, visit: Visit, target: Target, stack
     journal, state = _journal(target.folder / JOURNAL, key, stack, problems)
     desk = Desk(
         Past(venue),
-        paper,
+        wrap(paper, own.account.faults) if own.account.faults else paper,
         journal,
         MappingProxyType({}),
         Rules(own.book, own.portfolio, own.execution, own.risk, settlement=own.account.settlement),
         halts=FileLatches(target.latch_folders, environment_halt=visit.halted),
     )
-    waited = tuple(one.client_id for one in look(desk).closes)
+    waited = tuple(one.client_id for one in look(replace(desk, broker=paper)).closes)
     opened = Opened(own, key, paper, journal, state, at, venue, version, desk, waited, problems)
     opened.advance()
     return opened
