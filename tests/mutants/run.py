@@ -82,6 +82,8 @@ def survival(mutant: Mutant, tree: Path) -> str:
     passed = [test for test in mutant.tests if test not in failed]
     if not passed:
         return ""
+    if ran.returncode < 0:
+        return ""  # the tests died of it
     return f"not failing: {', '.join(passed)}\n{ran.stdout[-2000:]}{ran.stderr[-1000:]}"
 
 

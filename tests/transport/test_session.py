@@ -91,6 +91,21 @@ def test_a_broken_connection_is_no_answer(raised, kind):
     assert refused(handler).kind == kind
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_a_request_that_fails_is_not_sent_again(method):
+    """A second POST might be a second order: whoever asks decides whether to ask again."""
+    sent = []
+
+    def handler(request):
+        sent.append(request.method)
+        raise httpx2.ReadError("reset")
+
+    with pytest.raises(NoAnswer):
+        session(handler).request(method, "/orders")
+
+    assert sent == [method]
+
+
 def test_a_key_in_a_failure_is_hidden():
     def handler(_):
         raise httpx2.ConnectError("proxy said PKSECRET")
