@@ -1,10 +1,12 @@
 # Two commands: `make demo` and `make test`. Everything they need is installed into .venv from hashed requirements.
+# `make reliability` tries every crash point and writes docs/reliability.md, `make mutants` breaks one rule at a time and
+# fails if no test notices, `make soak` kills at random for longer (SOAK_SEED=n for other dice).
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check requirements clean
+.PHONY: demo test check reliability mutants soak requirements clean
 
 demo: $(VENV)/.run
 	$(BIN)/python examples/demo.py
@@ -17,6 +19,15 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+reliability: $(VENV)/.dev
+	$(BIN)/python tests/reliability/report.py
+
+mutants: $(VENV)/.dev
+	$(BIN)/python tests/mutants/run.py
+
+soak: $(VENV)/.dev
+	RELIABILITY=soak $(BIN)/pytest -n 2 --dist worksteal --durations=0 tests/crash
 
 $(VENV)/.run: requirements/run.txt pyproject.toml examples/set_up.py
 	$(PYTHON) examples/set_up.py run

@@ -22,12 +22,13 @@ class Effort:
     """How much is tried: a sample in `make test`, every point in `make reliability`, longer loops in `make soak`.
 
     A test is cut into ``parts``, for as many processes; each tries ``points`` of its points (None: all) and dies
-    ``kills`` random deaths.
+    ``kills`` random deaths, for which ``seed`` (SOAK_SEED in the environment) throws the dice.
     """
 
     parts: int
     points: int | None
     kills: int
+    seed: int = int(os.environ.get("SOAK_SEED", "0"))
 
     def some(self, points, part):
         """Return the points that this part tries, a sample spread evenly."""

@@ -112,7 +112,7 @@ def test_killed_at_any_step_without_strace_the_same_command_brings_the_same_acco
 def test_killed_three_times_in_a_row_with_a_broker_that_loses_answers_nothing_is_doubled_or_lost(
     crashpoints, books, commands, effort, kills, prepared, tmp_path, part
 ):
-    chance = random.Random(part)
+    chance = random.Random(f"{effort.seed} {part}")
     scene = SCENES["trade over a split"]
     before = prepared(scene)
     usual = commands.run(scene.words, books.copy(before, tmp_path / "root")).seconds
@@ -130,7 +130,7 @@ def test_killed_three_times_in_a_row_with_a_broker_that_loses_answers_nothing_is
                 break
             assert again.status == 5, again.printed
         assert again.status == 0, f"30 runs were not enough: {again.printed}"
-        checked(books, root, kills, "random deaths")
+        checked(books, root, kills, f"{kills['random_kills']} random deaths of part {part}")
 
 
 def lossy(chance):
