@@ -1,9 +1,11 @@
 """Runs the console blocks of a document and compares, or rewrites, what they show.
 
-In a fenced block marked ``console`` a line that starts with ``$ aitrader`` is run; the lines below it are its output
-(stdout and stderr as they come, without progress), up to the next command or the end of the block. A line
+In a fenced block marked ``console`` a line that starts with ``$`` is run by the shell; the lines below it are its
+output (stdout and stderr as they come, without progress), up to the next command or the end of the block. A line
 ``(exit code N)`` after the output is the exit code, when it is not 0. What differs from run to run (seconds, run ids,
 sizes, hashes) is compared as if it were equal.
+
+A fenced block whose first line is ``# config/NAME.yaml`` is a file of the root that the document talks about.
 
 ``python tests/docs/documents.py README.md ...`` rewrites the documents with what the commands print now.
 """
@@ -11,7 +13,6 @@ sizes, hashes) is compared as if it were equal.
 import bz2
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -32,7 +33,9 @@ CHANGING = (
 HOME = "/home/you/trading"
 """What the documents call the folder that their commands run in."""
 
-COMMAND = re.compile(r"^\$ (aitrader .*)$")
+COMMAND = re.compile(r"^\$ (.+)$")
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# (config/\S+\.yaml)\n")
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,23 @@ def links(text: str) -> list[str]:
     return [t.partition("#")[0] for t in targets if "://" not in t and not t.startswith("#")]
 
 
+def fenced(text: str, kind: str) -> list[str]:
+    """Return the insides of the fenced blocks of one kind: yaml, cron, console."""
+    return [inside for name, inside in FENCE.findall(text) if name == kind]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment that commands run in: a home of their own, and this installation of aitrader."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {"PATH": path, "HOME": str(folder), "COLUMNS": "100", "NO_COLOR": "1", "TZ": "UTC"}
+
+
 def run(command: str, folder: Path) -> str:
     """Return what ``command`` prints in ``folder``, with its exit code if that is not 0."""
-    script = Path(sys.executable).with_name("aitrader")
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "COLUMNS": "100", "NO_COLOR": "1", "TZ": "UTC"}
     done = subprocess.run(
-        [str(script), *shlex.split(command)[1:]],
+        ["/bin/sh", "-c", command],
         cwd=folder,
-        env=environment,
+        env=environment(folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -123,8 +135,21 @@ def prepare(folder: Path) -> None:
         (prices / f"{symbol}.csv").write_text(text + "\n")
 
 
+def prepare_root(folder: Path, text: str) -> None:
+    """Make a root of the prices in ``folder``, with the files that the document shows."""
+    run("aitrader init .", folder)
+    for inside in fenced(text, "yaml"):
+        if found := FILE.match(inside):
+            (folder / found[1]).write_text(inside)
+    printed = run("aitrader backfill", folder)
+    assert "(exit code" not in printed, printed
+
+
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         with tempfile.TemporaryDirectory() as scratch:
+            page = Path(name).read_text()
             prepare(Path(scratch))
-            Path(name).write_text(rewritten(Path(name).read_text(), Path(scratch)))
+            if any(FILE.match(inside) for inside in fenced(page, "yaml")):
+                prepare_root(Path(scratch), page)
+            Path(name).write_text(rewritten(page, Path(scratch)))
