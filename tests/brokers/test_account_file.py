@@ -130,6 +130,21 @@ def test_a_reader_beside_a_writer_sees_one_instant(opened, venue_of, approve_ord
     assert {equity for _, equity in seen} == {10_000}
 
 
+def test_two_writers_wait_for_each_other(opened, venue_of, approve_order, at):
+    opened().advance(venue_of({"A": 20.0}), at(0, 15))
+
+    def send(name):
+        with opened(create=False) as account:
+            return [account.submit(approve_order("A", 1, decision=f"{name}{number}")) for number in range(15)]
+
+    with ThreadPoolExecutor() as pool:
+        outcomes = [one for sent in pool.map(send, ["x", "y"]) for one in sent]
+
+    assert {type(outcome) for outcome in outcomes} == {Accepted}
+    assert len({outcome.broker_id for outcome in outcomes}) == 30
+    assert opened().account().cash == 10_000 - 30 * 20
+
+
 def test_a_missing_file_is_not_made_again(opened, tmp_path):
     with pytest.raises(BrokerError, match="is missing"):
         opened(create=False)
@@ -236,12 +251,23 @@ def test_a_file_of_a_newer_version_is_left_alone(busy, opened, tmp_path):
         opened()
 
 
-def test_a_row_that_was_changed_by_hand_is_damage(busy, opened, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("""UPDATE rows SET body = replace(body, '"100"', '"900"')""", "row 2"),
+        ("DELETE FROM rows WHERE seq = 2", "row 2"),
+        ("DELETE FROM rows WHERE seq = (SELECT max(seq) FROM rows)", "its last state"),
+        ("UPDATE standing SET body = replace(body, '21.0', '91.0')", "its last state"),
+        ("UPDATE venue SET body = replace(body, '21.0', '91.0')", "its last state"),
+        ("UPDATE account SET body = replace(body, '10000', '90000')", "row 1"),
+    ],
+)
+def test_what_was_changed_by_hand_is_damage(busy, opened, tmp_path, change, what):
     with sqlite3.connect(tmp_path / "paper.sqlite") as other:
-        other.execute("""UPDATE rows SET body = replace(body, '"100"', '"900"')""")
+        assert other.execute(change).rowcount > 0
     other.close()
 
-    with pytest.raises(BrokerError, match="is damaged: row"):
+    with pytest.raises(BrokerError, match=f"is damaged: {what} is not what was written"):
         opened(create=False)
 
 

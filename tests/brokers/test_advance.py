@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from aitrader.brokers.simulated import SimulatedBroker
+from aitrader.config.schema import Costs
 from aitrader.domain.orders import Accepted, Entry, OrderStatus
 
 
@@ -135,6 +136,45 @@ def test_an_order_sent_after_the_close_does_not_meet_the_bar_that_comes_late(bro
     assert [fill.price for fill in broker.fills()] == [22]
 
 
+def test_an_order_sent_at_the_close_waits_for_the_next_session(broker, venue_of, approve_order, at):
+    venue = venue_of({"A": 20.0}, {"A": 21.0}, late=True)
+    broker.advance(venue, at(0, 15))
+    venue.lost.add(0)
+    broker.advance(venue, at(0, 21))
+    broker.submit(approve_order("A", 100))
+
+    venue.lost.clear()
+    broker.advance(venue, at(1, 22))
+
+    assert [fill.price for fill in broker.fills()] == [21]
+
+
+def test_an_order_that_met_no_price_holds_no_cash_any_more(broker, venue_of, approve_order, at):
+    venue = venue_of({"B": 10.0}, {"A": 20.0, "B": 10.0})
+    broker.advance(venue, at(0, 15))
+    approved = approve_order("A", 600)
+    broker.submit(approved)
+
+    assert isinstance(broker.submit(approve_order("B", 1000)), Accepted)
+
+    assert status(broker, approved) is OrderStatus.OPEN
+    broker.advance(venue, at(1, 15))
+    assert status(broker, approved) is OrderStatus.EXPIRED
+    assert held(broker) == {"B": 1000}
+
+
+def test_to_be_told_the_same_again_changes_no_value(venue_of, approve_order, at):
+    broker = SimulatedBroker("SIM-main", Decimal(10_000), Costs(spread_bps=100, impact_bps=0))
+    venue = venue_of({"A": 20.0})
+    broker.advance(venue, at(0, 15))
+    broker.submit(approve_order("A", 100))
+    before = broker.account()
+
+    broker.advance(venue, at(0, 15))
+
+    assert broker.account() == before
+
+
 def test_an_order_of_a_session_whose_bar_is_lost_expires_when_the_next_one_is_told(broker, venue_of, approve_order, at):
     venue = venue_of({"A": 20.0}, {"A": 21.0}, {"A": 22.0}, late=True)
     broker.advance(venue, at(1, 15))
@@ -238,7 +278,7 @@ def test_an_order_sent_after_its_split_was_booked_is_in_new_shares(broker, venue
 
 
 def test_what_unsettled_cash_bought_is_not_sold_before_the_next_session(broker, venue_of, approve_order, at):
-    venue = venue_of({"A": 20.0, "B": 10.0}, {"A": 20.0, "B": 10.0})
+    venue = venue_of({"A": 20.0, "B": 10.0}, {"A": 20.0, "B": 10.0}, {"A": 20.0, "B": 10.0})
     broker.advance(venue, at(0, 15))
     broker.submit(approve_order("A", 400))  # 8,000 of 10,000
     broker.advance(venue, at(1, 15))
@@ -253,7 +293,10 @@ def test_what_unsettled_cash_bought_is_not_sold_before_the_next_session(broker, 
     assert isinstance(accepted, Accepted)
     assert dict(broker.settlement.locked) == {"B": 400}
     broker.advance(venue, at(1, 22))
-    assert isinstance(broker.submit(approve_order("B", -400, decision="d5")), Accepted)  # it is sold tomorrow
+    assert isinstance(broker.submit(approve_order("B", -100, decision="d5")), Accepted)  # it is sold tomorrow
+    broker.advance(venue, at(2, 15))
+    assert isinstance(broker.submit(approve_order("B", -300, decision="d6")), Accepted)
+    assert held(broker) == {}
 
 
 def test_a_closing_order_sells_what_is_not_settled(broker, venue_of, approve_order, at):
