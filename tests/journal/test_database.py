@@ -100,6 +100,17 @@ def test_a_row_that_cannot_be_written_leaves_no_trace(journal, story, key, path)
         assert other.events() == (*story, story[0])
 
 
+def test_an_interrupt_in_the_middle_of_a_row_leaves_no_trace(journal, story, key, path, monkeypatch):
+    monkeypatch.setattr(database, "insert", lambda table: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        journal.append(story[0])
+    monkeypatch.undo()
+
+    assert journal.append(story[0])
+    with DatabaseJournal.open(path, account=key) as other:
+        assert other.events() == (*story, story[0])
+
+
 @pytest.mark.parametrize("table", ["account", "chain", *(table.name for table in FAMILIES)])
 @pytest.mark.parametrize("change", ["UPDATE {} SET rowid = rowid + 100", "DELETE FROM {}"])
 def test_no_row_can_be_changed_or_deleted(closed, table, change):
