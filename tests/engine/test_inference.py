@@ -228,20 +228,20 @@ def test_contributions_add_up_to_the_final_models_score(predictor, panel, featur
 
 
 @pytest.fixture
-def isolated(store, rows, panel):
-    """The stored model, opened for sessions after its training and never loaded in this process."""
+def isolated(store, rows, panel, trained, monkeypatch):
+    """The stored model, opened for sessions after its training; from before that this process refuses to load one."""
+
+    def refuse(data):
+        raise AssertionError("a model was loaded in this process")
+
+    monkeypatch.setattr(LightGbm, "from_bytes", refuse)
     window = (_day(panel, 301), _day(panel, 302))
     return open_predictor(store, Rows(rows), "trees", SPECS, window=window, allow_rejected=True, isolated=True)
 
 
-def test_an_isolated_model_predicts_the_same_bits_without_being_loaded_here(
-    isolated, panel, features, trained, monkeypatch
-):
-    def refuse(data):
-        raise AssertionError("a model was loaded in this process")
-
+def test_an_isolated_model_predicts_the_same_bits_without_being_loaded_here(isolated, panel, features, trained):
     expected = trained[2].final.predict(features[:, :, 305].T.astype(float))
-    monkeypatch.setattr(LightGbm, "from_bytes", refuse)
+
     scores = isolated.predict(_day(panel, 305), panel.symbols, features[:, :, 305])
 
     assert scores.tolist() == expected.tolist()

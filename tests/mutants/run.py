@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "build", "dist", "data_lake", "logs", "state", "*cache*", "*.pyc")
-FAILED = re.compile(r"^FAILED (?P<test>\S+::[^\s\[]+)", re.MULTILINE)
+FAILED = re.compile(r"^(?:FAILED|ERROR) (?P<test>\S+::[^\s\[]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def patch(mutant: Mutant, tree: Path, *options: str) -> subprocess.CompletedProc
 
 def run_tests(tree: Path, tests: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     """Run the tests of ``tree`` against the sources of ``tree``."""
-    line = [sys.executable, "-m", "pytest", "-n", "0", "-rf", "--tb=line", *tests]
+    line = [sys.executable, "-m", "pytest", "-n", "0", "-rfE", "--tb=line", *tests]
     environment = {**os.environ, "PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(line, cwd=tree, env=environment, capture_output=True, text=True, timeout=900, check=False)
 
