@@ -108,15 +108,18 @@ class Findings:
     lost: int
 
 
-def compare(root: Path) -> Findings:
-    """Return where journal and account of the book disagree with each other or with what was decided."""
+def compare(root: Path, *, halted: bool = False) -> Findings:
+    """Return where journal and account of the book disagree with each other or with what was decided.
+
+    A book that was ``halted`` in between need not have sent what was wanted, and an intent that never left may stand.
+    """
     kept = account(root)
     with DatabaseJournal.open(root / "state" / BOOK / "journal.sqlite", account=None) as journal:
         wrong, events = list(journal.check()), list(journal.events())
     taken = Counter(order[0] for order in kept.orders)
     wanted = _wanted(events)
     doubled = [name for name, count in taken.items() if count > 1]
-    missing = sorted(wanted - set(taken))
+    missing = [] if halted else sorted(wanted - set(taken))
     wrong += [f"the account has {name} {taken[name]} times" for name in doubled]
     wrong += [f"{name} was wanted, and the account does not have it" for name in missing]
     wrong += _unexplained(events, kept, wanted)
@@ -124,8 +127,10 @@ def compare(root: Path) -> Findings:
     wrong += [f"the fill {name} is not booked exactly once" for name in lost]
     wrong += _unequal(events, kept)
     state = State.of(events)
-    wrong += [f"{one.order.client_id} is not resolved" for one in state.unresolved]
-    wrong += [f"{symbol} is still held back: {why}" for symbol, why in state.held.items()]
+    pending = {one.order.client_id: one.order.symbol for one in state.unresolved}
+    left = {symbol for name, symbol in pending.items() if halted and name not in taken}
+    wrong += [f"{name} is not resolved" for name, symbol in pending.items() if symbol not in left]
+    wrong += [f"{symbol} is still held back: {why}" for symbol, why in state.held.items() if symbol not in left]
     return Findings(tuple(wrong), len(wanted | set(taken)), len(doubled), len(missing) + len(lost))
 
 

@@ -52,9 +52,9 @@ def prepared(books, commands, tmp_path_factory):
     return prepare
 
 
-def checked(books, root, kills, after, expected=None):
+def checked(books, root, kills, after, expected=None, *, halted=False):
     """Compare journal and account, count what was found, and fail if it is anything."""
-    found = books.compare(root)
+    found = books.compare(root, halted=halted)
     for name in ("orders", "duplicates", "lost"):
         kills[name] = kills.get(name, 0) + getattr(found, name)
     assert not found.wrong, f"after {after}: {found.wrong}"
@@ -85,6 +85,27 @@ def test_killed_before_any_durable_call_the_same_command_brings_the_account_that
         again = commands.run(scene.words, root)
         assert again.status == scene.code, f"after {point}: {again.printed}"
         checked(books, root, kills, point, expected)
+
+
+@pytest.mark.timeout(1800)
+def test_after_a_trade_that_was_killed_anywhere_the_kill_switch_brings_the_account_to_nothing(
+    crashpoints, books, commands, effort, kills, prepared, tmp_path, part
+):
+    if not crashpoints.can_trace():
+        pytest.skip("no process may trace another here")
+    scene = SCENES["trade over a split"]
+    prepared(SCENES["shutdown in the evening"])  # so that the kill switch is loaded as well
+    before = prepared(scene)
+    _, points = commands.points(scene.words, books.copy(before, tmp_path / "root"))
+
+    for point in effort.some(points, part):
+        root = books.copy(before, tmp_path / "root")
+        assert commands.run(scene.words, root, point).status == crashpoints.KILLED, point
+        kills["kills"] += 1
+        evening, morning = commands.run(EVENING, root), commands.run(MORNING, root)
+        assert (evening.status, morning.status) == (10, 0), f"after {point}: {evening.printed}{morning.printed}"
+        checked(books, root, kills, point, halted=True)
+        assert books.account(root).positions == {}, point
 
 
 @pytest.mark.timeout(1800)
