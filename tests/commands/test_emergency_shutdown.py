@@ -35,6 +35,7 @@ from aitrader.jobs.assembly.book import Visit, open_book
 from aitrader.jobs.assembly.desk import desk_of
 from aitrader.journal.database import DatabaseJournal
 from aitrader.live import kill_switch
+from aitrader.live.emergency_words import HELP
 from aitrader.risk.exposure import RiskContext
 from aitrader.risk.review import review
 
@@ -81,6 +82,16 @@ def shutdown(traded, capsys, monkeypatch):
         return code, json.loads(captured.out), captured.err
 
     return run
+
+
+@pytest.fixture
+def stored_state(traded, files_in):
+    """Return the files of all books but what the database makes anew whenever it is opened."""
+
+    def read():
+        return {path: data for path, data in files_in(traded / "state").items() if not path.name.endswith("-shm")}
+
+    return read
 
 
 def only(answer):
@@ -328,6 +339,24 @@ def test_a_missing_account_key_is_no_reason_to_hold_what_is_held(traded, shutdow
     assert shutdown(MORNING)[0] == 0
 
 
+def test_a_dry_run_says_what_it_would_come_to_and_changes_nothing(traded, shutdown, stored_state):
+    before = stored_state()
+
+    code, answer, _ = shutdown(EVENING, "--dry-run")
+
+    assert (code, only(answer)["exit_code"], only(answer)["result"]) == (0, 10, QUEUED)
+    assert len(only(answer)["closes"]) == 3
+    assert only(answer)["warnings"] == []
+    assert stored_state() == before
+
+
+def test_a_dry_run_of_an_account_that_cannot_be_read_fails(traded, shutdown):
+    (traded / "state" / "main" / "paper.sqlite").unlink()
+
+    assert shutdown(EVENING, "--dry-run")[0] == 11
+    assert not (traded / "state" / "main" / "HALT").exists()
+
+
 def test_the_lock_of_a_trader_that_hangs_does_not_matter(traded, shutdown):
     with (traded / "state" / "main" / "lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -357,16 +386,14 @@ def test_a_latch_that_cannot_be_written_is_told_and_everything_is_closed_all_the
     assert "HALT IS NOT SHUT" in err
 
 
-def test_a_time_before_the_accounts_own_does_nothing(traded, shutdown, files_in):
-    before = files_in(traded / "state")
+def test_a_time_before_the_accounts_own_does_nothing(shutdown, stored_state):
+    before = stored_state()
 
     code, answer, _ = shutdown("2013-08-07T10:00-04:00")
 
     assert code == 2
     assert "before the account's own time" in answer["error"]["message"]
-    assert {path: data for path, data in files_in(traded / "state").items() if "-shm" not in path.name} == {
-        path: data for path, data in before.items() if "-shm" not in path.name
-    }
+    assert stored_state() == before
 
 
 def test_without_now_a_replayed_account_is_closed_at_its_own_time(traded, shutdown):
@@ -443,7 +470,7 @@ def test_help_names_every_option_of_the_ordinary_command():
 
     options = {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
 
-    told = {word for word in kill_switch.HELP.replace(",", " ").split() if word.startswith("--")}
+    told = {word for word in HELP.replace(",", " ").split() if word.startswith("--")}
     assert told == options | {"--help"}
 
 

@@ -10,7 +10,8 @@ import pytest
 
 import aitrader
 from aitrader.live import kill_switch
-from aitrader.live.kill_switch import HELP, main
+from aitrader.live.emergency_words import HELP
+from aitrader.live.kill_switch import main
 
 SOURCE = Path(aitrader.__file__).parents[1]
 KEYS = {"APCA_API_KEY_ID": "PKCANARY0000000000", "APCA_API_SECRET_KEY": "canary-secret"}
@@ -32,6 +33,7 @@ DIET = {
     "aitrader.journal.account",
     "aitrader.journal.halt",
     "aitrader.live",
+    "aitrader.live.emergency_words",
     "aitrader.live.kill_switch",
 }
 BARE = f"""
@@ -173,6 +175,24 @@ def test_a_simulated_book_is_shut_and_handed_to_the_ordinary_command_as_it_was_t
     assert ordinary.calls == [["--profile", "demo", "emergency-shutdown", "--yes", "--set", "a.b=c"]]
     assert (folder / "HALT").exists()
     assert not (folder.parent / "HALT").exists()
+
+
+@pytest.mark.parametrize("env", [{}, KEYS])
+def test_a_dry_run_says_what_it_would_shut_and_shuts_nothing(root, stop, env):
+    code, lines = stop("emergency-shutdown", "--dry-run", env=env)
+
+    assert code == 11
+    assert f"HALT would be shut in {root / 'state'}; nothing was done" in lines[0]
+    assert list(root.iterdir()) == []
+
+
+def test_a_dry_run_of_a_simulated_book_is_handed_over_without_a_latch(book, stop):
+    folder = book("main")
+    ordinary = Ordinary(error=ImportError("numpy is gone"))
+
+    assert stop("emergency-shutdown", "--dry-run", "--yes", ordinary=ordinary)[0] == 11
+    assert len(ordinary.calls) == 1
+    assert not (folder / "HALT").exists()
 
 
 def test_at_a_terminal_nothing_is_shut_before_a_person_was_asked(book, stop, at_terminal):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aitrader.cli.options import Outcome, Run, command
+from aitrader.cli.options import DryRun, Outcome, Run, command
 from aitrader.cli.render import colored, say, table
 from aitrader.errors import AitraderError
 
@@ -20,7 +20,7 @@ AllBooks = Annotated[bool, typer.Option("--all-books", help="Close every account
 
 
 @command
-def emergency_shutdown(run: Run, yes: Yes = False, all_books: AllBooks = False) -> Outcome:
+def emergency_shutdown(run: Run, yes: Yes = False, all_books: AllBooks = False, dry_run: DryRun = False) -> Outcome:
     """Shut HALT, cancel every open order, close every position, and verify that the account is flat.
 
     Settings, journal and lake that are broken are told and stop nothing. Exit codes: 0 flat, verified; 10 not flat
@@ -32,8 +32,8 @@ def emergency_shutdown(run: Run, yes: Yes = False, all_books: AllBooks = False) 
 
     root = root_of(run.common.root, run.env, working_folder())
     config, problems = _settings(run, root)
-    asked = Asked(run.visit, run.common.book, all_books, run.env, problems)
-    report = job(config, root, asked, confirm=_confirmed if asks(yes=yes) else None)
+    asked = Asked(run.visit, run.common.book, all_books, dry_run, run.env, problems)
+    report = job(config, root, asked, confirm=_confirmed if asks(yes=yes or dry_run) else None)
     shown = _tables(report)
     return Outcome(report, shown, report.warnings, "failed" if report.exit_code else "done", report.exit_code)
 
@@ -62,12 +62,13 @@ def _confirmed(shown: Sequence[str]) -> bool:
 
 
 def _tables(report: "ShutdownReport") -> list[Any]:
-    return [shown for book in report.books for shown in _book(book)]
+    return [shown for book in report.books for shown in _book(book, dry_run=report.dry_run)]
 
 
-def _book(book: "BookReport") -> list[Any]:
+def _book(book: "BookReport", *, dry_run: bool) -> list[Any]:
     style = "bold red" if book.exit_code else "bold green"
-    shown: list[Any] = [colored(f"{book.book}: {book.result}", style)]
+    before = "Dry run, nothing was done. It would come to: " if dry_run else ""
+    shown: list[Any] = [colored(f"{before}{book.book}: {book.result}", style)]
     if book.closes:
         rows = [
             (one.symbol, one.side, f"{one.quantity:f}", f"{one.filled:f}", _price(one.price), one.status)
@@ -80,6 +81,8 @@ def _book(book: "BookReport") -> list[Any]:
         shown.append(f"Cancelled: {', '.join(book.cancelled)}")
     if book.left:
         shown.append(f"Held: {', '.join(f'{shares:f} {symbol}' for symbol, shares in book.left.items())}")
+    if dry_run:
+        return shown
     halts = ", ".join(book.halts) or "NOTHING"
     return [*shown, f"HALT is shut by {halts}. It is opened by `aitrader resume --account {book.account or 'NUMBER'}`."]
 

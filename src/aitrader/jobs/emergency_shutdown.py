@@ -19,8 +19,9 @@ from aitrader.domain.symbols import Symbol
 from aitrader.errors import BrokerError, UsageError
 from aitrader.jobs.assembly.emergency import Opened, open_account
 from aitrader.jobs.assembly.folders import Visit
+from aitrader.live.emergency_words import COMMAND
 from aitrader.live.flatten import Closing, Flattening, flatten, look
-from aitrader.live.kill_switch import COMMAND, Target, give_up, shut, targets, unreached
+from aitrader.live.kill_switch import Target, give_up, shut, targets, unreached
 from aitrader.models.passport import digest
 
 FLAT: Final = "flat, verified"
@@ -32,12 +33,14 @@ NOT_VERIFIED: Final = 11
 class Asked:
     """What is to be closed: one ``book``, or ``all_books``. ``env`` is looked through for keys of a real account.
 
-    ``problems`` are sentences on settings that could not be read.
+    ``problems`` are sentences on settings that could not be read. With ``dry_run`` all of it happens in memory, on
+    copies of the accounts.
     """
 
     visit: Visit
     book: str | None = None
     all_books: bool = False
+    dry_run: bool = False
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     problems: tuple[str, ...] = ()
 
@@ -81,10 +84,14 @@ class BookReport:
 
 @dataclass(frozen=True, slots=True)
 class ShutdownReport:
-    """What an emergency shutdown came to: ``exit_code`` is the worst of its books'."""
+    """What an emergency shutdown came to: ``exit_code`` is the worst of its books'.
+
+    That of a dry run is 11 where nobody would see an account flat, else 0: what it found is in ``books``.
+    """
 
     books: tuple[BookReport, ...]
     exit_code: int
+    dry_run: bool
     warnings: tuple[str, ...]
 
 
@@ -109,19 +116,22 @@ def emergency_shutdown(config: Config, root: Path, asked: Asked, *, confirm: Con
     found = targets(root, asked.env, book=asked.book, all_books=asked.all_books, replay=visit.now is not None)
     reason = f"{COMMAND} at {visit.clock().isoformat(timespec='seconds')}"
     if not any(one.reached for one in found):
-        raise give_up(root, found, reason)
-    if confirm is None and visit.now is None:
+        raise give_up(root, found, reason, dry_run=asked.dry_run)
+    if confirm is None and visit.now is None and not asked.dry_run:
         shut(found, reason)
     with ExitStack() as stack:
-        doors = [_Door(config, root, visit, one) for one in found]
+        doors = [_Door(config, root, asked, one) for one in found]
         for door in doors:
             door.open(stack)
         if confirm is not None and not confirm([door.shown() for door in doors]):
             raise UsageError("Not confirmed. Nothing was done.", fix=f"Run `aitrader {COMMAND}` again to close it.")
-        shut(found, reason)  # all of them, before the first is closed
+        if not asked.dry_run:
+            shut(found, reason)  # all of them, before the first is closed
         books = tuple(door.close(reason) for door in doors)
     warnings = tuple(f"{one.book}: {text}" for one in books for text in one.warnings)
-    return ShutdownReport(books, max(one.exit_code for one in books), (_promise(found), *asked.problems, *warnings))
+    worst = max(one.exit_code for one in books)
+    code = 0 if asked.dry_run and worst != NOT_VERIFIED else worst
+    return ShutdownReport(books, code, asked.dry_run, (_promise(found), *asked.problems, *warnings))
 
 
 def _promise(found: Iterable[Target]) -> str:
@@ -135,10 +145,11 @@ def _promise(found: Iterable[Target]) -> str:
 class _Door:
     """One account: opened, shown, and closed."""
 
-    def __init__(self, config: Config, root: Path, visit: Visit, target: Target) -> None:
+    def __init__(self, config: Config, root: Path, asked: Asked, target: Target) -> None:
         self._config = config
         self._root = root
-        self._visit = visit
+        self._visit = asked.visit
+        self._dry_run = asked.dry_run
         self._target = target
         self._failure = "" if target.reached else unreached(target)
         self._account: Opened | None = None
@@ -148,7 +159,9 @@ class _Door:
         if not self._target.reached:
             return
         try:
-            self._account = open_account(self._config, self._root, self._visit, self._target, stack)
+            self._account = open_account(
+                self._config, self._root, self._visit, self._target, stack, dry_run=self._dry_run
+            )
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 - one broken account must not keep the others open
@@ -169,8 +182,8 @@ class _Door:
 
     def close(self, reason: str) -> BookReport:
         """Shut HALT, close the account, and return how it ended."""
-        halts, problems = shut((self._target,), reason)
-        if not halts:
+        halts, problems = ((), ()) if self._dry_run else shut((self._target,), reason)
+        if problems and not halts:
             problems = tuple(f"{problem}: HALT IS NOT SHUT, a trader may go on" for problem in problems)
         try:
             report = (
@@ -181,7 +194,8 @@ class _Door:
         return replace(report, halts=tuple(map(str, halts)), warnings=(*problems, *report.warnings))
 
     def _unseen(self, why: str) -> BookReport:
-        return BookReport(self._target.name or str(self._target), "", None, NOT_VERIFIED, why)
+        number = self._target.key.number if self._target.key else ""
+        return BookReport(self._target.name or str(self._target), number, None, NOT_VERIFIED, why)
 
 
 def _closed(account: Opened, visit: Visit, reason: str) -> BookReport:

@@ -22,64 +22,15 @@ from aitrader.envelope import Envelope, ErrorBody
 from aitrader.errors import AitraderError, ConfigError, UnverifiedError, UsageError, exit_code_of
 from aitrader.journal.account import AccountKey, read_account
 from aitrader.journal.halt import FileLatches
+from aitrader.live.emergency_words import COMMAND, HELP, Asked, parse
 
-COMMAND: Final = "emergency-shutdown"
 KEYS: Final = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 """The environment's credentials of a real account."""
 
 SIMULATED: Final = "simulated"
 """The kind of account that this version reaches."""
 
-_VALUED: Final = frozenset({"--config", "--profile", "--set", "--root", "--book", "--env-file", "--now"})
-_COMMON: Final = frozenset({"--json", "-v", "-vv", "--verbose", "--debug"})
-_FLAGS: Final = _COMMON | {"--yes", "--all-books", "--help"}
 _PAPER, _JOURNAL = "paper.sqlite", "journal.sqlite"
-
-HELP: Final = """Usage: aitrader emergency-shutdown [OPTIONS]
-
-  Shut HALT, cancel every open order, close every position, and verify that the account is flat.
-
-  HALT comes first: from then on no order of aitrader leaves but these closes, until `aitrader resume`. It takes no
-  lock, so a trader that hangs cannot keep it waiting. While the venue is closed, closes wait for the next open;
-  run it again after it. On a terminal it asks once; without one, or with --yes, it acts.
-
-  Exit codes: 0 flat, verified; 10 not flat yet; 11 nobody could see whether it is flat (wins over 10); 2 not clear
-  which account is meant, and nothing was done.
-
-  A simulated account is closed with the installed packages and the lake. Where they are broken, HALT is still shut.
-  Of a real account that this version does not reach, HALT is shut and the exit code is 11.
-
-Options:
-  --yes              Do not ask.
-  --all-books        Close every account that is found.
-  --help             Show this message and exit.
-
-Common options:
-  --book NAME        The book (account) to close.
-  --root DIR         The root folder (or AITRADER_ROOT); it may lack its configuration.
-  --now TIME         Replay: pretend it is TIME (with offset); simulated accounts only.
-  --json             Answer with one JSON object.
-  --config PATH      Settings: a file or folder instead of ROOT/config.
-  --profile NAME     Settings of config/profiles/NAME.yaml on top.
-  --set KEY=VALUE    One setting: section.key=value; repeatable.
-  --env-file FILE    Credentials from a 0600 file; the kill switch itself reads the environment only.
-  -v, --verbose      Show log lines on stderr.
-  --debug            Show tracebacks and every log line.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A command line as it was typed; ``now`` is text that is a time with an offset."""
-
-    words: tuple[str, ...]
-    root: Path | None = None
-    book: str | None = None
-    now: str | None = None
-    yes: bool = False
-    all_books: bool = False
-    as_json: bool = False
-    help: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,39 +75,6 @@ def main(
         return _act(asked, ordinary, env, cwd or working_folder())
     except AitraderError as error:
         return _fail(error, asked.as_json, started)
-
-
-def parse(arguments: Sequence[str]) -> Asked | None:
-    """Return what was asked; None where another command is meant, or none, or options that only a group knows.
-
-    Raises
-    ------
-    UsageError
-        An option that the command does not have, or one without its value; a time that is none.
-    """
-    values: dict[str, str] = {}
-    given: set[str] = set()
-    command = False
-    words = iter(arguments)
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not word.startswith("-"):
-            if command:
-                raise _usage(f"Got unexpected extra argument ({word})")
-            if word != COMMAND:
-                return None
-            command = True
-        elif name in _VALUED:
-            values[name] = value if equals else _next(words, name)
-        elif word in _FLAGS and (command or word in _COMMON):
-            given.add(word)
-        elif command:
-            raise _usage(f"No such option: {name}")
-        else:
-            return None
-    if not command:
-        return None
-    return _asked(tuple(arguments), values, given)
 
 
 def working_folder() -> Path:
@@ -235,9 +153,16 @@ def shut(found: Iterable[Target], reason: str) -> tuple[tuple[Path, ...], tuple[
     return tuple(dict.fromkeys(where)), tuple(problems)
 
 
-def give_up(root: Path, found: Sequence[Target], reason: str) -> UnverifiedError:
-    """Shut HALT where nothing else can be done, and return the error that says so; without ``found`` for all books."""
-    halted = _halted(*shut(found or (Target("", root / "state", None, reached=False),), reason))
+def give_up(root: Path, found: Sequence[Target], reason: str, *, dry_run: bool = False) -> UnverifiedError:
+    """Shut HALT where nothing else can be done, and return the error that says so; without ``found`` for all books.
+
+    With ``dry_run`` HALT is not shut either.
+    """
+    everything = found or (Target("", root / "state", None, reached=False),)
+    if dry_run:
+        halted = f"HALT would be shut in {', '.join(str(one.folder) for one in everything)}; nothing was done."
+    else:
+        halted = _halted(*shut(everything, reason))
     if found:
         return UnverifiedError(
             f"{' '.join(map(unreached, found))} {halted}",
@@ -269,14 +194,15 @@ def _act(asked: Asked, ordinary: Callable[[list[str]], int], env: Mapping[str, s
     found = targets(root, env, book=asked.book, all_books=asked.all_books, replay=asked.now is not None)
     reason = f"{COMMAND} at {wall_clock().isoformat(timespec='seconds')}"
     if not any(one.reached for one in found):
-        raise give_up(root, found, reason)
-    if asked.now is None and not asks(yes=asked.yes):  # a program to be loaded must not keep the latch waiting
+        raise give_up(root, found, reason, dry_run=asked.dry_run)
+    acts = not (asked.dry_run or asks(yes=asked.yes))
+    if acts and asked.now is None:  # a program to be loaded must not keep the latch waiting
         shut(found, reason)
     try:
         return ordinary(list(asked.words))
     except Exception as error:  # whatever is broken in the installation, HALT must be shut
-        done = shut(found, reason)
         names = ", ".join(map(str, found))
+        done: tuple[tuple[Path, ...], tuple[str, ...]] = ((), ()) if asked.dry_run else shut(found, reason)
         raise UnverifiedError(
             f"Nobody saw {names} flat: the ordinary command broke ({type(error).__name__}: {error}). {_halted(*done)}",
             fix="Install the whole package again, then run it again.",
@@ -314,43 +240,6 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError:
         return True  # what cannot be looked at may be there
-
-
-def _asked(words: tuple[str, ...], values: Mapping[str, str], given: set[str]) -> Asked:
-    if "--now" in values:
-        _check_time(values["--now"])
-    if "--book" in values and "--all-books" in given:
-        raise _usage("--book and --all-books exclude each other")
-    return Asked(
-        words=words,
-        root=Path(values["--root"]) if "--root" in values else None,
-        book=values.get("--book"),
-        now=values.get("--now"),
-        yes="--yes" in given,
-        all_books="--all-books" in given,
-        as_json="--json" in given,
-        help="--help" in given,
-    )
-
-
-def _check_time(text: str) -> None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise _usage(f"Invalid value for '--now': {text!r:.60} is not a time written 2013-08-07T18:00-04:00") from None
-    if moment.tzinfo is None:
-        raise _usage(f"Invalid value for '--now': {text!r:.60} has no offset; write it like 2013-08-07T18:00-04:00")
-
-
-def _next(words: Iterator[str], option: str) -> str:
-    word = next(words, None)
-    if word is None:
-        raise _usage(f"Option '{option}' requires an argument")
-    return word
-
-
-def _usage(message: str) -> UsageError:
-    return UsageError(f"{message}. Nothing was done.", fix=f"See `aitrader {COMMAND} --help`.")
 
 
 def _fail(error: AitraderError, as_json: bool, started: tuple[float, datetime]) -> int:  # noqa: FBT001 - as asked

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from aitrader.brokers.account_file import PaperAccount
 from aitrader.brokers.faulty import wrap
+from aitrader.brokers.simulated import SimulatedBroker
 from aitrader.config.schema import Config
 from aitrader.domain.calendars import Calendar, calendar
 from aitrader.domain.events import ActionBooked
@@ -25,6 +26,8 @@ from aitrader.jobs.assembly.venue import LakeVenue
 from aitrader.journal.account import AccountKey
 from aitrader.journal.database import DatabaseJournal
 from aitrader.journal.halt import FileLatches
+from aitrader.journal.journal import Journal
+from aitrader.journal.memory import MemoryJournal
 from aitrader.lake.store import Lake
 from aitrader.live.flatten import Notebook, look
 from aitrader.live.kill_switch import Target
@@ -59,7 +62,7 @@ class Opened:
 
     config: Config
     key: AccountKey
-    paper: PaperAccount
+    paper: PaperAccount | SimulatedBroker
     journal: Notebook
     state: State
     at: datetime
@@ -116,8 +119,12 @@ class Opened:
         return state
 
 
-def open_account(config: Config, root: Path, visit: Visit, target: Target, stack: ExitStack) -> Opened:
+def open_account(
+    config: Config, root: Path, visit: Visit, target: Target, stack: ExitStack, *, dry_run: bool = False
+) -> Opened:
     """Return the account of ``target``, brought up to now, with as much of its surroundings as is whole.
+
+    With ``dry_run`` account and journal are copies in memory, and no latch is written.
 
     Raises
     ------
@@ -129,7 +136,7 @@ def open_account(config: Config, root: Path, visit: Visit, target: Target, stack
     problems: list[str] = []
     key = target.key or paper_key(target.name)
     own = config.model_copy(update={"book": target.name})
-    paper = stack.enter_context(
+    file = stack.enter_context(
         PaperAccount.open(
             target.folder / PAPER,
             own.account,
@@ -139,18 +146,19 @@ def open_account(config: Config, root: Path, visit: Visit, target: Target, stack
             replay=visit.now is not None,
         )
     )
-    at = _time(paper, visit, problems)
+    at = _time(file, visit, problems)
     venue, version = _venue(own, root, visit, stack, problems)
     if venue is None:
-        at = paper.at
-    journal, state = _journal(target.folder / JOURNAL, key, stack, problems)
+        at = file.at
+    paper = file.copied() if dry_run else file
+    journal, state = _journal(target.folder / JOURNAL, key, stack, problems, dry_run=dry_run)
     desk = Desk(
         Past(venue),
         wrap(paper, own.account.faults) if own.account.faults else paper,
         journal,
         MappingProxyType({}),
         Rules(own.book, own.portfolio, own.execution, own.risk, settlement=own.account.settlement),
-        halts=FileLatches(target.latch_folders, environment_halt=visit.halted),
+        halts=None if dry_run else FileLatches(target.latch_folders, environment_halt=visit.halted),
     )
     waited = tuple(one.client_id for one in look(replace(desk, broker=paper)).closes)
     opened = Opened(own, key, paper, journal, state, at, venue, version, desk, waited, problems)
@@ -181,10 +189,20 @@ def _venue(
         return None, None
 
 
-def _journal(path: Path, key: AccountKey, stack: ExitStack, problems: list[str]) -> tuple[Notebook, State]:
+def _journal(
+    path: Path, key: AccountKey, stack: ExitStack, problems: list[str], *, dry_run: bool
+) -> tuple[Notebook, State]:
     try:
         journal = stack.enter_context(DatabaseJournal.open(path, account=key))
-        return Notebook(journal), State.of(journal.events())
+        state = State.of(journal.events())
+        return Notebook(_copied(journal) if dry_run else journal), state
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the journal, the closes have to leave
         problems.append(f"the journal was not written: {error}".rstrip("."))
         return Notebook(None), State.of(())
+
+
+def _copied(journal: Journal) -> MemoryJournal:
+    copy = MemoryJournal()
+    for event in journal.events():
+        copy.append(event)
+    return copy
