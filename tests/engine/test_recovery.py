@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from aitrader.backtest.tape import CorporateAction
-from aitrader.config.schema import Portfolio, Reconcile, Risk
+from aitrader.config.schema import Execution, Portfolio, Reconcile, Risk
 from aitrader.domain.events import (
     BookAdjusted,
     DecisionMade,
@@ -208,6 +208,25 @@ def test_fills_in_another_order_survive_a_kill_between_them(two, killed):
         assert agrees(book)
         assert book.state.reconciled
     assert step > 12
+
+
+def test_a_fill_told_late_is_booked_before_the_split_that_comes_after_it(bench, past, make_rules, killed):
+    # Both buys are filled at the close; B's fill is told first, and the program dies before it has booked A's.
+    world = past([[10, 10, 5], [20, 20, 20]])
+    auction = make_rules()
+    auction = replace(auction, execution=Execution(entry="close_auction", costs=auction.execution.costs))
+    book = bench(world, auction, actions=[CorporateAction("A", world.sessions[2], "split", 2.0)])
+    book.play(1)
+    book.close()
+    book.line.faults["fills"] = [backwards]
+    book.journal.kill_after = FillBooked
+    with pytest.raises(killed):
+        book.play(2, due=())
+    book.restart()
+    book.run(2, due=())
+
+    assert (book.state.book.quantity("A"), book.state.book.quantity("B")) == (100, 25)
+    assert book.state.reconciled
 
 
 def test_an_order_of_somebody_else_is_refused_and_told(two, approved):
