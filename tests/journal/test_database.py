@@ -198,6 +198,13 @@ def test_a_missing_journal_is_never_made_anew_unasked(path, key):
     assert not path.exists()
 
 
+def test_a_journal_is_made_for_an_account(path):
+    with pytest.raises(ValueError, match="for an account"):
+        DatabaseJournal.open(path, account=None, create=True)
+
+    assert not path.exists()
+
+
 def test_the_journal_of_another_account_is_refused(closed, key):
     other = AccountKey("main", "simulated", "", "SIM-other")
 

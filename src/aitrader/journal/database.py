@@ -66,6 +66,8 @@ class DatabaseJournal:
             Another process has been writing it for seconds.
         """
         if create:
+            if account is None:
+                raise ValueError("a journal is made for an account")
             _make_file(path)
         elif not path.exists():
             raise JournalError(f"The journal {path} is missing.", fix=_RESTORE)

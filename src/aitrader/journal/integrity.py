@@ -1,7 +1,6 @@
 """Why a row can be believed: each is sealed with the hash of all rows before it, and read only if its seal fits."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from decimal import Decimal
@@ -84,17 +83,18 @@ def unsealed(
 def doubts(rows: Sequence[Row]) -> tuple[str, ...]:
     """Return what the rows say that cannot be, as sentences: an order filled beyond its size, a book beyond replay."""
     wanted: dict[str, Decimal] = {}
-    filled: Counter[str] = Counter()
+    filled: dict[str, Decimal] = {}
     for row in rows:
         if isinstance(row.event, OrderSending):
             order = row.event.order
             wanted[order.client_id] = max(order.quantity, wanted.get(order.client_id, order.quantity))
         elif isinstance(row.event, FillBooked):
-            filled[row.event.fill.client_id] += row.event.fill.quantity  # type: ignore[assignment]  # typeshed: int only
+            fill = row.event.fill
+            filled[fill.client_id] = filled.get(fill.client_id, Decimal(0)) + fill.quantity
     told = [
         f"Order {name} was filled with {filled[name]} shares and sent with {quantity}."
         for name, quantity in wanted.items()
-        if filled[name] > quantity
+        if filled.get(name, Decimal(0)) > quantity
     ]
     try:
         replay(row.event for row in rows)
