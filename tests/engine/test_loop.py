@@ -1,24 +1,29 @@
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from aitrader.backtest.tape import CorporateAction
 from aitrader.brokers.simulated import SimulatedBroker
-from aitrader.config.schema import Execution, Risk
+from aitrader.config.schema import Execution, Portfolio, Risk
 from aitrader.domain.events import (
     ActionBooked,
     BookValued,
     DecisionMade,
     DecisionRefused,
     FillBooked,
+    Latch,
+    Latched,
     OrderOutcome,
     OrderRefused,
     OrderSending,
 )
-from aitrader.domain.orders import Refused, Side, Unknown
+from aitrader.domain.orders import OrderStatus, Refused, Side, Unknown
 from aitrader.engine.desk import Desk
 from aitrader.engine.loop import Turn, turn
 from aitrader.engine.schedule import entry_time
 from aitrader.engine.state import State
+from aitrader.errors import DataError
 from aitrader.journal.memory import MemoryJournal
 from aitrader.journal.queries import replay
 from aitrader.portfolio.allocators import equal
@@ -227,3 +232,120 @@ def test_fills_at_the_close_are_booked_by_the_next_turn_before_the_book_is_value
     assert played.kinds()[-3:] == ["FillBooked", "BookValued", "SessionOpened"]
     assert played.of(BookValued)[-1].gross == 800.0
     assert replay(played.journal.events(), Decimal(1000)) == played.broker.book
+
+
+class Sure:
+    """A strategy that needs a model and wants all of one symbol."""
+
+    needs_features = ()
+
+    def __init__(self, symbol, *models):
+        self.symbol, self.needs_models = symbol, models
+
+    def targets(self, snapshot):
+        return {self.symbol: 1.0}
+
+
+def test_a_model_that_learned_nothing_for_too_long_decides_nothing(past, make_rules):
+    played = Played(past([[10, 10]]), make_rules())
+    played.desk = replace(played.desk, ages={"m": 253})
+    played.play(1)
+
+    (refused,) = played.of(DecisionRefused)
+    assert refused.reason == (
+        "Too old to decide: m learned nothing for 253 sessions; risk.max_model_sessions_old is 252."
+    )
+    assert played.of(DecisionMade) == []
+    assert str(played.state.refusal) == refused.reason
+
+
+def test_a_model_as_old_as_allowed_decides(past, make_rules):
+    played = Played(past([[10, 10]]), make_rules())
+    played.desk = replace(played.desk, ages={"m": 252})
+    played.play(1)
+
+    assert (len(played.of(DecisionMade)), played.state.refusal) == (1, None)
+
+
+def test_strategies_without_the_old_model_go_on(past, make_rules):
+    played = Played(past([[10, 10], [20, 20]]), make_rules())
+    both = {"old": Sure("A", "m"), "young": Sure("B", "n")}
+    played.desk = replace(played.desk, strategies=both, ages={"m": 253, "n": 3})
+    played.play(1, due=("old", "young"))
+
+    (made,) = played.of(DecisionMade)
+    assert made.targets == {"young": {"B": 1.0}}
+    assert "m learned nothing" in str(played.state.refusal)
+
+
+def test_a_loss_beyond_the_limit_shuts_halt_for_good(past, make_rules):
+    # 100 shares at 10 USD lose 3 % of 1000 USD in one session; the limit is 2 %.
+    played = Played(past([[10, 10, 9.7, 9.7]]), make_rules())
+    for position in (1, 2, 3):
+        played.play(position, due=("top",) if position == 1 else ())
+
+    (latched,) = played.of(Latched)
+    assert (latched.latch, latched.code) == (Latch.HALT, "max_daily_loss")
+    assert latched.reason == ("equity fell 3.00% in one session, from 1,000.00 to 970.00 USD; the limit is 2.00%")
+    assert State.of(played.journal.events()).latches == {Latch.HALT}
+
+
+def test_what_an_open_order_will_cost_is_not_spent_again(bench, past, make_rules):
+    # 600 of 1000 USD wait for the close in A. B would need 600 as well, and 400 are left.
+    rules = replace(make_rules(), portfolio=Portfolio(invested=0.6, no_trade_band=0))
+    rules = replace(rules, execution=Execution(entry="close_auction", costs=rules.execution.costs))
+    book = bench(past([[10, 10], [20, 20]]), rules)
+    book.desk = replace(book.desk, strategies={"one": Sure("A")})
+    book.play(1, due=("one",))
+    more = book.state.decision.orders[0]
+    more = replace(more, client_id=more.client_id.replace("A-buy-e-1", "B-buy-e-2"), symbol="B", quantity=Decimal(30))
+    more = replace(more, planned_price=Decimal(20))
+    book.journal.append(replace(book.state.decision, orders=(*book.state.decision.orders, more)))
+    book.restart()
+    book.run(1, due=("one",))
+
+    (refused,) = book.of(OrderRefused)
+    assert (refused.client_id, refused.code) == (more.client_id, "cash_reserve")
+
+
+def test_two_dividends_of_one_day_are_both_booked_after_a_stop_between_them(bench, past, make_rules, killed):
+    world = past([[10] * 3])
+    dividends = [CorporateAction("A", world.sessions[2], "dividend", 0.5) for _ in range(2)]
+    book = bench(world, make_rules(), top=1, actions=dividends)
+    book.play(1)
+    book.close()
+    book.journal.kill_after = ActionBooked
+    with pytest.raises(killed):
+        book.play(2, due=())
+    book.restart()
+    book.run(2, due=())
+
+    assert len(book.of(ActionBooked)) == 2
+    assert book.state.book.cash == 100
+    assert book.state.reconciled
+
+
+def test_an_order_that_was_open_when_the_program_stopped_is_followed_to_its_end(bench, past, make_rules):
+    # 100 shares wanted, and a tenth of the usual 500 may be filled.
+    closing = make_rules()
+    closing = replace(closing, execution=Execution(entry="close_auction", costs=closing.execution.costs))
+    book = bench(past([[10] * 30], volume=500), closing, top=1)
+    book.play(25)
+    book.close()
+    book.restart()
+    book.play(26, due=())
+
+    (tracked,) = book.state.orders.values()
+    assert (tracked.status, tracked.booked, tracked.order.quantity) == (OrderStatus.EXPIRED, 50, 100)
+    assert book.state.book.quantity("A") == 50
+    assert book.state.reconciled
+
+
+def test_a_holding_that_nobody_can_price_is_an_error_that_names_it(past, make_rules):
+    played = Played(past([[10, 10]]), make_rules())
+    held = played.state.book.after_adjustment("ZZZ", Decimal(3), Decimal(0))
+    played.state = replace(played.state, book=held, closing=held)
+    played.open(1)
+
+    with pytest.raises(DataError, match="ZZZ is held and has no price up to 2013-07-01"):
+        played.turn(1)
