@@ -126,6 +126,26 @@ def _buy():
     return approved
 
 
+def _close(book):
+    """The first close that a shutdown on that evening sends."""
+    position = min(book.broker.positions().values(), key=lambda one: one.symbol)
+    order = Order(
+        f"at-main-20130808-shutdown-{position.symbol}-sell-k-1",
+        position.symbol,
+        Side.SELL,
+        position.quantity,
+        Decimal(50),
+        "shutdown",
+        "20130808",
+        AFTER,
+        reducing=True,
+        closing=True,
+    )
+    held = Book(Decimal(0), {position.symbol: position})
+    (approved,) = review([order], RiskContext(Decimal(0), held, {}, {}, {}, ()), Risk()).approved
+    return approved
+
+
 def test_the_story_from_queued_closes_to_flat_and_refused(traded, shutdown, run_cli, two_lines):
     code, answer, _ = shutdown()
     assert (code, only(answer)["result"]) == (10, QUEUED)
@@ -165,6 +185,26 @@ def test_closes_that_the_journal_missed_are_adopted_by_the_next_run(traded, shut
     assert answer["warnings"] == [text for text in answer["warnings"] if SAID in text]
     assert rows(traded, Reconciled)[-1].differences == ()
     assert len([one for one in rows(traded, OrderSending) if one.order.closing]) == 3
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_a_close_that_a_killed_run_left_open_is_resolved(traded, shutdown, sent):
+    config = load(traded, env={}).config
+    now = datetime.fromisoformat(EVENING)
+    visit = Visit("emergency-shutdown", "run", now, wall_clock)
+    with open_book(config, traded, visit) as book:
+        close = _close(book)
+        book.journal.append(OrderSending(now, close.order))
+        if sent:
+            book.broker.submit(close)
+
+    assert shutdown()[0] == 10
+    code, _, _ = shutdown(MORNING)
+
+    assert code == 0
+    with DatabaseJournal.open(traded / "state" / "main" / "journal.sqlite", account=None) as journal:
+        state = State.of(journal.events())
+    assert (state.unresolved, state.working, state.held, state.differences) == ((), (), {}, ())
 
 
 @pytest.mark.parametrize("seed", range(6))

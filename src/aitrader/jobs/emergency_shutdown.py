@@ -207,7 +207,7 @@ def _closed(account: Opened, visit: Visit, reason: str) -> BookReport:
     state = account.caught_up(state)
     closing = Closing(f"{account.last:%Y%m%d}", at, account.prices())
     state, done = flatten(desk, state, closing, settle=account.advance)
-    account.settled(state)
+    account.recovered(state)
     code, result, opens = _verdict(account, done)
     account.journal.append(RunEnded(at, visit.run_id, COMMAND, "failed" if code else "done", code, result))
     return BookReport(

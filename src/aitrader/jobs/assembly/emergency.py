@@ -18,7 +18,7 @@ from aitrader.domain.snapshot import MarketSnapshot
 from aitrader.domain.symbols import Symbol
 from aitrader.engine.decide import Rules, closes
 from aitrader.engine.desk import Desk
-from aitrader.engine.recovery import settle
+from aitrader.engine.recovery import recover
 from aitrader.engine.state import State
 from aitrader.errors import LakeError, UsageError
 from aitrader.jobs.assembly.folders import JOURNAL, PAPER, Visit, paper_key
@@ -106,12 +106,12 @@ class Opened:
             self.problems.append(f"the journal's book is not up to date: {error}")
             return state
 
-    def settled(self, state: State) -> State:
-        """Return the state with what became of the closes, and how book and account compare."""
+    def recovered(self, state: State) -> State:
+        """Return the state with what became of every order, and how book and account compare."""
         if not self.journal.writing:
             return state
         try:
-            state = settle(self.desk, state, self.at, self.config.reconcile)
+            state = recover(self.desk, state, self.at, self.config.reconcile)
         except Exception as error:  # noqa: BLE001 - what the account holds is known; the next start books the rest
             self.problems.append(f"the journal's book is not up to date: {error}")
             return state
