@@ -548,3 +548,11 @@ def test_on_the_machines_clock_an_order_waits_for_the_bar_of_its_session(even_ro
 
     assert (evening.status, evening.fills) == ("skipped", 12)
     assert {row.fill.client_id for row in rows(even_root, FillBooked)} == set(sent(even_root))
+
+
+def test_without_a_strategy_no_book_begins(run_cli, two_lines, even_root):
+    (even_root / "config/strategies.yaml").unlink()
+
+    two_lines(run_cli(*OPEN, root=even_root), 2, "No strategy is configured")
+
+    assert not folder(even_root).exists()

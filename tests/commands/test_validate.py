@@ -147,7 +147,7 @@ def test_good_bars_pass_every_check_of_the_level(run_cli, filled):
 
 
 def test_a_level_contains_the_ones_before_it(run_cli, filled):
-    ran = run_cli("validate", "--json", root=filled)
+    ran = run_cli("validate", "--level", "trade-ready", "--json", root=filled)
 
     assert list(statuses(ran)) == NAMES
 

@@ -19,6 +19,7 @@ class Level(StrEnum):
     CONFIG = "config"
     DATA = "data"
     MODEL = "model"
+    TRADE_READY = "trade-ready"
 
 
 class Format(StrEnum):
@@ -55,7 +56,7 @@ def validate(
         bool, typer.Option("--controls", help="Instead of the checks: one breach of every control of orders.")
     ] = False,
 ) -> Outcome:
-    """Check settings, data and models; the gate for CI.
+    """Check settings, data, models and the book; the gate for CI.
 
     Each check passes, warns, fails or is skipped, with its reason. Exit code 3 when one fails, or none was executed.
     Settings that cannot be read at all end with exit code 2 before any check.
@@ -73,10 +74,9 @@ def validate(
     report = job(
         run.config,
         run.root,
+        run.visit,
         level=level.value,
         choice=choice,
-        now=run.now,
-        clock=run.clock,
         progress=run.progress,
     )
     return Outcome(

@@ -121,7 +121,7 @@ def _told(book: OpenBook, state: State, now: Current | None, problem: str) -> Bo
     account, events = book.broker.account(), book.journal.events()
     last = _last_trade(events)
     latches = tuple(sorted(latch.value for latch in book.halts.standing() | book.state.latches))
-    coming = now.diary.next_due(now.market.last) if now else None
+    coming = now.diary.next_due(now.market.last) if now and now.diary.config.strategies else None
     unknown = (f"the fate of {one.order.client_id} is unknown" for one in state.unresolved)
     held = (f"{symbol} is held: {reason}" for symbol, reason in sorted(state.held.items()))
     differences = tuple(dict.fromkeys((*(state.differences or ()), *unknown, *held)))

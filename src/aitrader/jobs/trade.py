@@ -89,11 +89,13 @@ def trade(config: Config, root: Path, asked: Asked, *, progress: Report = silent
     BrokerError
         The account failed, the fate of an order is unknown, or book and account do not agree.
     UsageError
-        A live account is asked for (there is none yet), or ``now`` lies before the account's own time.
+        No strategy is configured, a live account is asked for (there is none yet), or ``now`` lies before the account's
+        own time.
     LockHeldError
         Another process works on the book.
     """
     _refuse_live(config, asked)
+    strategies(config)  # settings that cannot decide are told before anything is begun
     visit = asked.visit
     mode: Mode = "read" if asked.dry_run else "write"
     started = visit.clock()

@@ -2,20 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, get_args
 
 from aitrader.config.schema import Config
-from aitrader.domain.clock import Clock, wall_clock
 from aitrader.errors import AitraderError, LockHeldError, Stopped
+from aitrader.jobs.assembly.folders import Visit
 from aitrader.jobs.checks import LEVELS
 from aitrader.jobs.checks.bench import Bench
 from aitrader.jobs.checks.check import Check, Finding, Status, failed, skipped
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.registry import lookup, unknown_name
 
-Level = Literal["config", "data", "model"]
+Level = Literal["config", "data", "model", "trade-ready"]
 
 ALL: Final = "all"
 
@@ -66,16 +65,15 @@ class Choice:
 def validate(
     config: Config,
     root: Path,
+    visit: Visit,
     *,
     level: Level = "model",
     choice: Choice | None = None,
-    now: datetime | None = None,
-    clock: Clock = wall_clock,
     progress: Report = silent,
 ) -> ValidationReport:
     """Run the checks of ``level`` and of the levels below it. Whatever a check finds is reported, not raised.
 
-    The report fails if a check failed, or if none was executed. With ``now`` the lake is looked at as of then.
+    The report fails if a check failed, or if none was executed. With ``visit.now`` all is looked at as of then.
 
     Raises
     ------
@@ -84,7 +82,7 @@ def validate(
     """
     wanted, known = choice or Choice(), _known()
     chosen = _chosen(known, wanted, level)
-    with Bench(config, root, now=now, clock=clock, progress=progress) as bench:
+    with Bench(config, root, visit, progress=progress) as bench:
         results = _run(bench, chosen, wanted, progress)
     results += tuple(_left_out(*known[name], level) for name in wanted.require if name in known and name not in chosen)
     states = {result.status for result in results}

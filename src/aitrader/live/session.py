@@ -17,7 +17,7 @@ from aitrader.engine.desk import Desk
 from aitrader.engine.loop import Turn, open_session
 from aitrader.engine.schedule import Window, due, window
 from aitrader.engine.state import State
-
+from aitrader.errors import ConfigError
 
 TRADE: Final = "trade"
 """The command whose runs are looked for in the journal."""
@@ -76,7 +76,15 @@ class Diary:
         return Appointment(last, session, hours.opens, hours.closes, frozenset(self._due(last)))
 
     def next_due(self, last: date) -> Appointment:
-        """Return the first appointment with a decision, on the bar of ``last`` or of a later session."""
+        """Return the first appointment with a decision, on the bar of ``last`` or of a later session.
+
+        Raises
+        ------
+        ConfigError
+            No strategy is configured, so none will ever decide.
+        """
+        if not self.config.strategies:
+            raise ConfigError("No strategy is configured.", fix="Add one under `strategies`, as `aitrader init` shows.")
         while not (found := self.after(last)).due:
             last = found.session
         return found

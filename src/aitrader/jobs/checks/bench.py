@@ -1,10 +1,11 @@
 """What the checks look at: settings, and the lake's data, each loaded once and only when a check asks."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import polars as pl
@@ -12,17 +13,22 @@ from numpy.typing import NDArray
 
 from aitrader.config.schema import Config
 from aitrader.domain.calendars import Calendar, calendar
-from aitrader.domain.clock import Clock
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
 from aitrader.features.feature import FeatureSpec
 from aitrader.jobs.assembly.data import Market, market, open_lake
+from aitrader.jobs.assembly.folders import Visit
 from aitrader.jobs.assembly.learning import feature_set, feature_values, workers
 from aitrader.jobs.progress import Report
 from aitrader.lake.model_store import ModelStore
 from aitrader.lake.quality import QualityReport, inspect
 from aitrader.lake.snapshot import Snapshot
 from aitrader.lake.store import Lake
+
+if TYPE_CHECKING:
+    from aitrader.engine.state import State
+    from aitrader.jobs.assembly.book import OpenBook
+    from aitrader.jobs.assembly.desk import Current
 
 
 class Bench:
@@ -31,20 +37,20 @@ class Bench:
     Every property raises what its part of the program raises; a check that asks then fails with that message.
     """
 
-    def __init__(self, config: Config, root: Path, *, now: datetime | None, clock: Clock, progress: Report) -> None:
+    def __init__(self, config: Config, root: Path, visit: Visit, *, progress: Report) -> None:
         self.config = config
         self.root = root
-        self.replay = now
+        self.visit = visit
+        self.replay = visit.now
         self.progress = progress
-        self._clock = clock
-        self._lake: Lake | None = None
+        self._clock = visit.clock
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._lake is not None:
-            self._lake.close()
+        self._open.close()
 
     @property
     def now(self) -> datetime:
@@ -56,12 +62,10 @@ class Bench:
         """The venue's sessions."""
         return calendar(self.config.data.calendar)
 
-    @property
+    @cached_property
     def lake(self) -> Lake:
         """The lake, opened once."""
-        if self._lake is None:
-            self._lake = open_lake(self.root, self._clock)
-        return self._lake
+        return self._open.enter_context(open_lake(self.root, self._clock))
 
     @property
     def store(self) -> ModelStore:
@@ -120,3 +124,17 @@ class Bench:
         """Return those features of ``prices``: features by symbols by sessions."""
         with workers() as executor:
             return feature_values(self.config, prices, self.specs, executor=executor)
+
+    @cached_property
+    def book(self) -> "OpenBook":
+        """The book with its account, up to now, in memory; one that never began as it would begin."""
+        from aitrader.jobs.assembly.book import open_book  # only for the checks that ask
+
+        return self._open.enter_context(open_book(self.config, self.root, self.visit, mode="read", create=True))
+
+    @cached_property
+    def looked(self) -> "tuple[State, Current | None, str]":
+        """What the book adds up to, and why it cannot be compared with its account (see ``assembly.desk``)."""
+        from aitrader.jobs.assembly.desk import looked_at
+
+        return looked_at(self.config, self.book, self.visit)
