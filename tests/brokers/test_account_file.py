@@ -306,6 +306,21 @@ def test_an_interruption_while_sessions_are_played_leaves_the_account_as_it_was(
     assert {symbol: p.quantity for symbol, p in account.positions().items()} == {"A": 100, "B": 50}
 
 
+def test_an_interruption_between_two_writes_leaves_the_account_as_it_was(busy, opened, at, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    account = opened(create=False)
+    before = everything(account)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(account._file, "_put", interrupt)
+        account.advance(busy, at(1, 22))
+
+    assert everything(account) == before
+    assert everything(opened(create=False)) == before
+
+
 def test_a_process_that_is_killed_leaves_the_account_as_it_was_before_or_as_it_is_after(tmp_path):
     done = subprocess.run(
         [sys.executable, Path(__file__).with_name("crashing.py"), tmp_path],

@@ -21,11 +21,13 @@ def test_an_after_open_order_fills_at_the_open_plus_half_the_spread_five_minutes
     broker = SimulatedBroker("SIM-main", Decimal(10_000), Costs(spread_bps=10, impact_bps=0))
     broker.open_session(bars_of(0, {"A": (20.0, 99.0)}))
 
-    broker.submit(approve_order("A", 100))
+    approved = approve_order("A", 100)
+    broker.submit(approved)
 
     (fill,) = broker.fills()
     assert (fill.price, fill.quantity, fill.side) == (Decimal("20.01"), 100, Side.BUY)
     assert fill.at == bars_of(0, {}).opened + timedelta(minutes=5)
+    assert broker.find(approved.order.client_id).submitted_at == fill.at
     assert broker.account().cash == Decimal("7999.00")
 
 
