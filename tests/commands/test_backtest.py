@@ -177,9 +177,10 @@ def test_the_same_backtest_again_gives_the_same_events_and_is_one_trial(trained,
     assert first["trials"] == second["trials"] == 2
 
 
-def test_other_settings_are_another_trial(trained, run_cli):
+@pytest.mark.parametrize("setting", ["portfolio.invested=50%", "account.settlement=margin"])
+def test_other_settings_are_another_trial(trained, run_cli, setting):
     run_cli("backtest", "--allow-rejected", root=trained)
-    other = run_cli("backtest", "--allow-rejected", "--set", "portfolio.invested=50%", "--json", root=trained)
+    other = run_cli("backtest", "--allow-rejected", "--set", setting, "--json", root=trained)
 
     assert other.envelope["result"]["trials"] == 3
 

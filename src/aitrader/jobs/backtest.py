@@ -164,8 +164,9 @@ def backtest(
 
 def _count(config: Config, root: Path, played: Past, runs: Runs) -> int:
     """Count these settings among the trials, and return how many different ones were tried on these data."""
-    sections = ("strategies", "universe", "portfolio", "execution", "risk", "labels")
-    basis = {name: jsonable(getattr(config, name).model_dump(mode="json")) for name in sections if name != "strategies"}
+    sections = ("universe", "portfolio", "execution", "risk", "labels")
+    basis = {name: jsonable(getattr(config, name).model_dump(mode="json")) for name in sections}
+    basis["settlement"] = config.account.settlement
     chosen = {name: config.strategies[name].model_dump(mode="json") for name in played.plan.strategies}
     models = {model.name: digest(model.passport.settings) for model in played.models}
     market = played.market
