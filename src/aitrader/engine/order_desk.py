@@ -190,10 +190,13 @@ def _excess(state: State, order: Order, most: Totals) -> str | None:
     """Return the sentence that says that more shares would leave than the decision wanted."""
     if order.closing:
         return None
-    same = (one for one in state.orders.values() if one.order.decision == order.decision)
-    out = _totals(one.order for one in same if one.told not in (Told.ABSENT, Told.REFUSED))
-    key = (order.symbol, order.side)
-    total, wanted = out.get(key, Decimal(0)) + order.quantity, most.get(key, Decimal(0))
+    out = (
+        one.order.quantity
+        for one in state.orders.values()
+        if (one.order.symbol, one.order.side, one.order.decision) == (order.symbol, order.side, order.decision)
+        and one.told not in (Told.ABSENT, Told.REFUSED)
+    )
+    total, wanted = sum(out, order.quantity), most.get((order.symbol, order.side), Decimal(0))
     if total <= wanted:
         return None
     return f"{order.client_id} would be one more: {order.side.value} {total} {order.symbol} in all, {wanted} are wanted"

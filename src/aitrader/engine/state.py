@@ -264,18 +264,10 @@ def _(event: OrderRefused, state: State) -> State:
 
 @_folded.register
 def _(event: OrderSending, state: State) -> State:
-    order = event.order
-    known = state.orders.get(order.client_id)
-    meters = state.meters if known else _counted(state.meters, order.symbol, event.at.date())
-    recent = (*(at for at in meters.recent if event.at - at < MINUTE), event.at)
-    last_sent = MappingProxyType({**meters.last_sent, (order.symbol, order.side): event.at})
-    tracked = replace(known, told=None, attempts=known.attempts + 1) if known else Tracked(order, event.at)
-    return replace(
-        state,
-        orders=_with(state, tracked),
-        meters=replace(meters, recent=recent, last_sent=last_sent),
-        differences=None,
-    )
+    known = state.orders.get(event.order.client_id)
+    tracked = replace(known, told=None, attempts=known.attempts + 1) if known else Tracked(event.order, event.at)
+    meters = _counted(state.meters, event, again=known is not None)
+    return replace(state, orders=_with(state, tracked), meters=meters, differences=None)
 
 
 @_folded.register
@@ -308,8 +300,10 @@ def _(event: OrderObserved, state: State) -> State:
 @_folded.register
 def _(event: FillBooked, state: State) -> State:
     fill = event.fill
-    state = replace(
+    known = state.orders.get(fill.client_id)
+    return replace(
         state,
+        orders=state.orders if known is None else _with(state, _filled(known, fill)),
         book=after_event(state.book, event),
         closing=_corrected(state, fill),
         settlement=state.settlement.after_fill(fill, cash=state.book.cash),
@@ -317,8 +311,6 @@ def _(event: FillBooked, state: State) -> State:
         filled=state.filled + 1,
         differences=None,
     )
-    known = state.orders.get(fill.client_id)
-    return state if known is None else replace(state, orders=_with(state, _filled(known, fill)))
 
 
 @_folded.register
@@ -377,16 +369,29 @@ def _corrected(state: State, fill: Fill) -> Book:
 
 def _filled(known: Tracked, fill: Fill) -> Tracked:
     booked = known.booked + fill.quantity
-    known = replace(known, booked=booked, paid=known.paid + fill.side.sign * fill.quantity * fill.price + fill.fee)
+    paid = known.paid + fill.side.sign * fill.quantity * fill.price + fill.fee
     if known.status is not None and known.status.final:
-        return known
+        return replace(known, booked=booked, paid=paid)
     done = booked >= known.order.quantity
     status = OrderStatus.FILLED if done else OrderStatus.PARTIALLY_FILLED
-    return replace(known, told=Told.ACCEPTED, status=status)
+    return replace(known, told=Told.ACCEPTED, status=status, booked=booked, paid=paid)
 
 
-def _counted(meters: Meters, symbol: Symbol, day: date) -> Meters:
-    if meters.day != day:
-        meters = replace(meters, day=day, by_day=0, by_symbol=_NOTHING)
-    by_symbol = {**meters.by_symbol, symbol: meters.by_symbol.get(symbol, 0) + 1}
-    return replace(meters, run=meters.run + 1, by_day=meters.by_day + 1, by_symbol=MappingProxyType(by_symbol))
+def _counted(meters: Meters, event: OrderSending, *, again: bool) -> Meters:
+    """Return ``meters`` with one more request; the same order ``again`` is one order."""
+    at, symbol = event.at, event.order.symbol
+    recent = (*(before for before in meters.recent if at - before < MINUTE), at)
+    last_sent = MappingProxyType({**meters.last_sent, (symbol, event.order.side): at})
+    if again:
+        return replace(meters, recent=recent, last_sent=last_sent)
+    today = meters.day == at.date()
+    earlier = meters.by_symbol if today else {}
+    return replace(
+        meters,
+        recent=recent,
+        last_sent=last_sent,
+        day=at.date(),
+        run=meters.run + 1,
+        by_day=meters.by_day + 1 if today else 1,
+        by_symbol=MappingProxyType({**earlier, symbol: earlier.get(symbol, 0) + 1}),
+    )
