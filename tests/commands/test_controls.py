@@ -61,6 +61,14 @@ def test_nothing_of_the_book_is_read_or_written(bare_root, run_cli, files_in):
     assert {str(path) for path in files_in(bare_root / "state")} == {"HALT", "main/journal.sqlite"}
 
 
+@pytest.mark.parametrize("option", ["--only", "--skip", "--require"])
+def test_the_options_that_choose_checks_choose_no_controls(bare_root, run_cli, option):
+    ran = run_cli("validate", "--controls", option, "limits", root=bare_root)
+
+    assert ran.code == 2
+    assert "--controls tries every control" in ran.err
+
+
 def test_a_ci_system_gets_json_or_junit(bare_root, run_cli, broken):
     as_json = run_cli("validate", "--controls", "--format", "json", root=bare_root)
     junit = run_cli("validate", "--controls", "--format", "junit", root=bare_root)

@@ -7,6 +7,7 @@ import typer
 
 from aitrader.cli.options import Outcome, Run, command, listed
 from aitrader.cli.render import colored, table
+from aitrader.errors import UsageError
 
 if TYPE_CHECKING:
     from aitrader.jobs.checks.controls import Control, ControlsReport
@@ -65,6 +66,11 @@ def validate(
     keeps it, at the limits of this configuration and against a simulated account of its own: exit code 3 when one of
     them does not answer. Nothing of the book is touched; a weekly cron job may run it.
     """
+    if controls and (only or skip or require):
+        raise UsageError(
+            "--controls tries every control; --only, --skip and --require choose among checks.",
+            fix="Leave them out, or leave --controls out.",
+        )
     if controls:
         return _controls(run, output)
     from aitrader.jobs.validate import Choice
