@@ -33,25 +33,32 @@ LOOSE = Risk(
 class Days:
     """A venue on which each day is known from its open on: what a test lists, a day without prices told with none.
 
-    A running session has its open only, and with ``late`` not even that: its bar is known after its close.
+    A running session has its open only, and with ``late`` not even that: its bar is known after its close. A day
+    begins ``early`` hours before its open.
     """
 
-    def __init__(self, days, *, late=False):
+    def __init__(self, days, *, late=False, early=0):
         self.days = days
         self.late = late
+        self.early = timedelta(hours=early)
         self.lost = set()
 
     def sessions(self, after, now):
         closed = [bars for bars, _ in self.days if bars.closes <= now]
         after = after or (closed[-1].session - timedelta(days=1) if closed else date.min)
         for number, (bars, actions) in enumerate(self.days):
-            if after < bars.session and bars.opened <= now and not (number in self.lost and bars.closes <= now):
+            if (
+                after < bars.session
+                and bars.opened - self.early <= now
+                and not (number in self.lost and bars.closes <= now)
+            ):
                 yield VenueSession(self._known(bars, now), actions, closed=bars.closes <= now)
 
     def _known(self, bars, now):
         if bars.closes <= now:
             return bars
-        unknown = dict.fromkeys(("high", "low", "close", "vwap", *["open", "volume20"][: 2 * self.late]), NOTHING)
+        unpriced = self.late or now < bars.opened
+        unknown = dict.fromkeys(("high", "low", "close", "vwap", *["open", "volume20"][: 2 * unpriced]), NOTHING)
         return replace(bars, **unknown)
 
 
@@ -59,12 +66,12 @@ class Days:
 def venue_of(bars_of):
     """A venue from one mapping of prices (see ``bars_of``) per day, and the actions of days by number."""
 
-    def make(*prices, actions=None, late=False, volume20=1e6):
+    def make(*prices, actions=None, late=False, early=0, volume20=1e6):
         days = [
             (bars_of(day, known, volume20=volume20), tuple((actions or {}).get(day, ())))
             for day, known in enumerate(prices)
         ]
-        return Days(days, late=late)
+        return Days(days, late=late, early=early)
 
     return make
 

@@ -263,6 +263,31 @@ def test_an_order_over_a_dividend_stays_and_the_holder_before_is_paid(broker, ve
     assert broker.account().cash == 10_000 - 2_000 + 100 + 1_900
 
 
+def test_a_day_begins_with_its_actions_before_its_open(broker, venue_of, approve_order, action, at):
+    actions = {1: [action("A", "split", 2.0), action("A", "dividend", 0.5)]}
+    venue = venue_of({"A": 20.0, "B": 10.0}, {"A": 10.0, "B": 12.0}, actions=actions, early=5)
+    broker.advance(venue, at(0, 15))
+    broker.submit(approve_order("A", 100))
+    broker.advance(venue, at(0, 22))
+    before = approve_order("A", -100, decision="d2")
+    broker.submit(before)
+
+    broker.advance(venue, at(1, 14, 25))
+
+    assert status(broker, before) is OrderStatus.CANCELED
+    assert broker.market(["A"]).session is None
+    assert (held(broker), broker.account().cash, broker.account().equity) == ({"A": 200}, 8_100, 10_100)
+    broker.submit(approve_order("A", -200, decision="d3", entry=Entry.OPEN_AUCTION))
+    broker.submit(approve_order("B", 100, decision="d3", entry=Entry.OPEN_AUCTION))
+    assert len(broker.fills()) == 1
+    broker.advance(venue, at(1, 14, 30))
+    assert [(fill.symbol, fill.price, fill.at) for fill in broker.fills()[1:]] == [
+        ("A", 10, at(1, 14, 30)),
+        ("B", 12, at(1, 14, 30)),
+    ]
+    assert broker.account().cash == 8_100 + 2_000 - 1_200
+
+
 def test_an_order_sent_after_its_split_was_booked_is_in_new_shares(broker, venue_of, approve_order, action, at):
     venue = venue_of({"A": 20.0}, {"A": 10.0}, actions={1: [action("A", "split", 2.0)]})
     broker.advance(venue, at(0, 15))
@@ -291,7 +316,6 @@ def test_what_unsettled_cash_bought_is_not_sold_before_the_next_session(broker, 
     assert refused.code == "unsettled"
     assert refused.reason == "requested 201, available before the next session 200"
     assert isinstance(accepted, Accepted)
-    assert dict(broker.settlement.locked) == {"B": 400}
     broker.advance(venue, at(1, 22))
     assert isinstance(broker.submit(approve_order("B", -100, decision="d5")), Accepted)  # it is sold tomorrow
     broker.advance(venue, at(2, 15))

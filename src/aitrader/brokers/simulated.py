@@ -29,7 +29,6 @@ from aitrader.domain.orders import (
 )
 from aitrader.domain.positions import Account, Book, Position
 from aitrader.domain.quotes import Quote
-from aitrader.domain.settlement import Settlement
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import BrokerError
 from aitrader.quant.costs import commission, half_spread
@@ -83,11 +82,6 @@ class SimulatedBroker:
     def book(self) -> Book:
         """Cash and positions."""
         return self._ledger.book
-
-    @property
-    def settlement(self) -> Settlement:
-        """The cash of today's sales, and the shares that it bought."""
-        return self._ledger.settlement
 
     def open_session(self, bars: SessionBars, actions: Iterable[ActionBooked] = ()) -> tuple[ActionBooked, ...]:
         """Open a session: first the corporate actions with this ex-date, then the market, for what is queued.
@@ -166,12 +160,12 @@ class SimulatedBroker:
     def _book_actions(self, bars: SessionBars, actions: Iterable[ActionBooked]) -> tuple[ActionBooked, ...]:
         """Book those of ``actions`` that this session has not brought yet; return those that met a holding."""
         ledger = self._ledger
-        new = [action for action in actions if action not in ledger.acted]
-        booked = tuple(a for a in sorted(new, key=lambda a: a.kind != "split") if a.symbol in ledger.book.positions)
+        new = sorted((a for a in actions if a not in ledger.acted), key=lambda action: action.kind != "split")
+        booked = tuple(action for action in new if action.symbol in ledger.book.positions)
         split = {action.symbol for action in new if action.kind == "split"}
         for sent in [sent for sent in ledger.open.values() if sent.order.symbol in split]:
             ledger.record(OrderEnded(bars.opened, sent.order.client_id, OrderStatus.CANCELED))
-        for action in sorted(new, key=lambda a: a.kind != "split"):
+        for action in new:
             ledger.record(action)
         return booked
 

@@ -51,8 +51,7 @@ class SessionBars:
 class VenueSession:
     """One session as far as it is known: its bars, the corporate actions with this ex-date, whether it closed.
 
-    Of one that has not closed only the open and the usual volume are known (NaN: not even those); other prices are
-    NaN.
+    Of one that has not closed the open and the usual volume alone may be known; what is not is NaN.
     """
 
     bars: SessionBars
@@ -64,9 +63,9 @@ class Venue(Protocol):
     """Where a simulated account's orders go: sessions in order, told as they become known."""
 
     def sessions(self, after: date | None, now: datetime) -> Iterable[VenueSession]:
-        """Return the sessions later than ``after`` that opened by ``now``, in order.
+        """Return the sessions later than ``after`` whose day had begun by ``now``, in order.
 
-        Without ``after`` they begin with the last that had closed by ``now``. The last one may come with NaN for all
-        its prices, where it has begun and its bar is not known yet; it is told again until it has closed.
+        Without ``after`` they begin with the last that had closed by ``now``. The last one is told again until it has
+        closed: before its open its corporate actions are known, and no price, nor while its bar is missing.
         """
         ...
