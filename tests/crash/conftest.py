@@ -4,6 +4,7 @@ import importlib.util
 import os
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ class Effort:
     """How much is tried: a sample in `make test`, every point in `make reliability`, longer loops in `make soak`.
 
     A test is cut into ``parts``, for as many processes; each tries ``points`` of its points (None: all) and dies
-    ``kills`` random deaths, for which ``seed`` (SOAK_SEED in the environment) throws the dice.
+    ``kills`` random deaths, for which ``seed`` (SOAK_SEED in the environment) throws the dice. Where not all are tried,
+    they are those that come right after something was synced: each shows another state.
     """
 
     parts: int
@@ -31,13 +33,20 @@ class Effort:
     seed: int = int(os.environ.get("SOAK_SEED", "0"))
 
     def some(self, points, part):
-        """Return the points that this part tries, a sample spread evenly."""
-        mine = points[part :: self.parts]
-        count = len(mine) if self.points is None else min(self.points, len(mine))
-        return [mine[len(mine) * number // count] for number in range(count)]
+        """Return the points that this part tries, spread evenly."""
+        if self.points is None:
+            return points[part :: self.parts]
+        synced = [after for before, after in pairwise(points) if "sync" in before.call][part :: self.parts]
+        count = min(self.points, len(synced))
+        return [synced[len(synced) * number // count] for number in range(count)]
 
 
-EFFORTS = {"sample": Effort(1, 6, 4), "all": Effort(4, None, 60), "soak": Effort(4, None, 2_000)}
+EFFORTS = {
+    "sample": Effort(1, 6, 4),
+    "commits": Effort(1, 1_000, 4),
+    "all": Effort(4, None, 60),
+    "soak": Effort(4, None, 2_000),
+}
 EFFORT = EFFORTS[os.environ.get("RELIABILITY", "sample")]
 
 
