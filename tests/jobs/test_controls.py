@@ -9,6 +9,7 @@ from aitrader.domain.events import Latch
 from aitrader.engine import loop, order_desk
 from aitrader.jobs.checks.controls import fire_controls
 from aitrader.jobs.checks.drills import DRILLS
+from aitrader.jobs.checks.stage import LOOSE
 from aitrader.risk import review
 from aitrader.risk.limits import GATES, LIMITS, SANITY
 
@@ -38,6 +39,12 @@ def test_every_setting_that_may_stop_an_order_is_fired_or_no_control():
     settings = {f"{section}.{name}" for section, model in MODELS.items() for name in model.model_fields}
 
     assert {drill.setting for drill in DRILLS if drill.setting} == settings - set(NOT_CONTROLS)
+
+
+def test_each_control_answers_alone():
+    in_the_bounds = {"price_collar"}
+
+    assert set(LOOSE) == set(Risk.model_fields) - in_the_bounds
 
 
 def test_every_limit_has_its_drill():

@@ -37,13 +37,14 @@ from aitrader.risk.review import review
 
 NONE: Final = Risk().model_copy(update=LOOSE)
 _SECOND: Final = timedelta(seconds=1)
-_EXAMPLES: Final[Mapping[str, float]] = {
-    "duplicate_window_s": 60.0,
-    "max_order_notional": 10_000.0,
-    "max_daily_loss": 0.02,
-    "max_drawdown": 0.10,
+_OFF: Final[Mapping[str, tuple[object, float]]] = {
+    "risk.duplicate_window_s": (0, 60),
+    "risk.max_order_notional": (None, 10_000),
+    "risk.max_daily_loss": (1, 0.02),
+    "risk.max_drawdown": (1, 0.10),
+    "account.settlement": ("margin", 0),
 }
-"""What a control that is switched off is tried with."""
+"""The values that switch a control off, and what it is then tried with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,12 @@ def value_of(config: Config, setting: str) -> object:
 
 def is_off(setting: str, value: object) -> bool:
     """Say whether ``value`` switches the control off."""
-    name = setting.rpartition(".")[2]
-    off = {"duplicate_window_s": 0, "max_order_notional": None, "max_daily_loss": 1, "max_drawdown": 1}
-    return value == "margin" if name == "settlement" else name in off and value == off[name]
+    return setting in _OFF and value == _OFF[setting][0]
 
 
 def _limit(config: Config, name: str) -> float:
-    value = value_of(config, f"risk.{name}")
-    return _EXAMPLES[name] if is_off(f"risk.{name}", value) else float(str(value))
+    value, setting = getattr(config.risk, name), f"risk.{name}"
+    return _OFF[setting][1] if is_off(setting, value) else float(value)
 
 
 def _stopped(code: str, tried: str, beyond: Scene, within: Scene | None = None) -> Outcome:
