@@ -5,6 +5,7 @@ import os
 import resource
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -318,6 +319,18 @@ def test_a_refused_order_among_others_is_told_and_is_no_failure(run_cli, even_ro
     assert all("max_order_qty" in line["reason"] for line in refused)
 
 
+def test_a_symbol_without_a_quote_is_refused_and_the_others_leave(run_cli, even_root, made_bars, store_bars):
+    shutil.rmtree(even_root / "data_lake")
+    bars = made_bars(sessions=40)
+    store_bars(even_root, bars.filter((pl.col("symbol") != "S03") | (pl.col("session") != date(2013, 8, 8))))
+
+    ran = run_cli(*OPEN, "--json", root=even_root)
+
+    assert (ran.code, ran.envelope["status"]) == (0, "partial"), ran.err
+    assert [(row.client_id.split("-")[4], row.code) for row in rows(even_root, OrderRefused)] == [("S03", "quote")]
+    assert len(sent(even_root)) == 11
+
+
 HOLDER = """
 import sys
 from pathlib import Path
@@ -447,6 +460,23 @@ class TestDamage:
 
         assert ran.code in {4, 5}, ran.err
         assert not [name for name in sent(book) if "20130807" in name]
+
+    def test_an_account_file_that_went_back_in_time_stops_everything(self, run_cli, two_lines, book):
+        path = folder(book) / "paper.sqlite"
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        old = path.read_bytes()
+        daily = ("--set", "strategies.even.rebalance=1", "--set", "portfolio.no_trade_band=0%")
+        assert run_cli(*OPEN, *daily, root=book).code == 0
+        before = sent(book)
+        for leftover in folder(book).glob("paper.sqlite-*"):
+            leftover.unlink()
+        path.write_bytes(old)
+
+        ran = run_cli("trade", "--now", "2013-08-09T09:36-04:00", *daily, root=book)
+
+        two_lines(ran, 5)
+        assert sent(book) == before
 
     def test_an_order_that_nobody_here_sent_stops_everything(self, run_cli, two_lines, book):
         shutil.copy(folder(book) / "journal.sqlite", folder(book) / "kept")

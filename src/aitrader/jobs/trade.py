@@ -249,7 +249,8 @@ def _report(
     account = book.broker.account()
     current = decision is not None and decision.decision == meeting.decision
     entered = isinstance(decision, DecisionMade) and current
-    weights = combined(now.state.standing, course.config.portfolio.invested) if entered else None
+    standing = {name: now.state.standing.get(name, {}) for name in course.config.strategies}
+    weights = combined(standing, course.config.portfolio.invested) if entered else None
     return TradeReport(
         book=book.name,
         account=account.number,
