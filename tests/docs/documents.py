@@ -121,8 +121,8 @@ def rewritten(text: str, folder: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def prepare(folder: Path) -> None:
-    """Put what the documents talk about into ``folder``: prices of a few symbols, one CSV file each."""
+def prepare(folder: Path, since: str = "20040101") -> None:
+    """Put what the documents talk about into ``folder``: prices of a few symbols ``since`` a day, one CSV file each."""
     prices = folder / "prices"
     prices.mkdir()
     for file in files("fakestockdata") or ():
@@ -130,13 +130,14 @@ def prepare(folder: Path) -> None:
         if not file.name.endswith(".csv.bz2"):
             continue
         rows = [line.split(",") for line in bz2.decompress(file.locate().read_bytes()).decode().split()]
-        kept = [(f"{r[0][:4]}-{r[0][4:6]}-{r[0][6:]}", *r[2:]) for r in rows if r[0] >= "20040101"]
+        kept = [(f"{r[0][:4]}-{r[0][4:6]}-{r[0][6:]}", *r[2:]) for r in rows if r[0] >= since]
         text = "\n".join(["Date,Open,High,Low,Close,Volume", *(",".join(row) for row in kept)])
         (prices / f"{symbol}.csv").write_text(text + "\n")
 
 
 def prepare_root(folder: Path, text: str) -> None:
-    """Make a root of the prices in ``folder``, with the files that the document shows."""
+    """Make ``folder`` a root with two years of prices and with the files that the document shows."""
+    prepare(folder, since="20110801")
     run("aitrader init .", folder)
     for inside in fenced(text, "yaml"):
         if found := FILE.match(inside):
@@ -149,7 +150,8 @@ if __name__ == "__main__":
     for name in sys.argv[1:]:
         with tempfile.TemporaryDirectory() as scratch:
             page = Path(name).read_text()
-            prepare(Path(scratch))
             if any(FILE.match(inside) for inside in fenced(page, "yaml")):
                 prepare_root(Path(scratch), page)
+            else:
+                prepare(Path(scratch))
             Path(name).write_text(rewritten(page, Path(scratch)))
