@@ -169,6 +169,14 @@ def test_what_is_not_known_is_a_dash():
     assert "nan" not in _text(render(view)).lower()
 
 
+def test_a_planned_price_that_is_not_known_is_a_dash():
+    line = replace(QUIET.orders[0], planned_price=Decimal(0), average_price=Decimal(7), slippage=NAN)
+
+    row = html.fromstring(render(replace(QUIET, orders=(line,)))).xpath(f"//tr[.//code[text()='{CLIENT}']]")[0]
+
+    assert [cell.text_content() for cell in row][4:7] == ["\u2013", "7.00", "\u2013"]
+
+
 def test_a_curve_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="equity curve"):
         render(replace(QUIET, curve=Curve((DAY,), (), ())))

@@ -55,8 +55,9 @@ class OrderLine:
     """An order that left, and what is known about it.
 
     ``answer`` is what the broker said (empty: nothing is recorded), ``status`` where it stands, ``detail`` the
-    broker's id or reason. ``average_price`` is None until something was filled; prices are USD per share. ``slippage``
-    is a fraction of the planned price, positive where it cost money, NaN until something was filled.
+    broker's id or reason. ``average_price`` is None until something was filled; prices are USD per share. A planned
+    price of 0 is not known: the journal was rebuilt, or a close left without it. ``slippage`` is a fraction of the
+    planned price, positive where it cost money, NaN until something was filled.
     """
 
     client_id: str
