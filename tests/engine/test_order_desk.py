@@ -194,7 +194,7 @@ def test_the_desk_waits_rather_than_send_more_orders_in_a_minute(one):
 
 def test_orders_that_wait_beyond_the_window_do_not_leave(one):
     book = one(max_orders_per_min=1)
-    book.clock = book.now(1).until - timedelta(seconds=30)
+    book.clock = book.now(1).window.closes - timedelta(seconds=30)
     book.desk = replace(book.desk, clock=lambda: book.clock)
     book.run(1)
 
@@ -204,7 +204,7 @@ def test_orders_that_wait_beyond_the_window_do_not_leave(one):
 def test_an_absent_order_is_not_sent_again_after_the_window(one, faults):
     book = one()
     book.line.faults["submit"] = [faults["dropped"]]
-    book.clock = book.now(1).until - timedelta(seconds=5)
+    book.clock = book.now(1).window.closes - timedelta(seconds=5)
     book.desk = replace(book.desk, clock=lambda: book.clock)
     book.run(1)
 

@@ -10,6 +10,7 @@ from aitrader.domain.events import (
     BookAdjusted,
     DecisionMade,
     FillBooked,
+    Latch,
     OrderRefused,
     OrderSending,
     Reconciled,
@@ -256,6 +257,33 @@ def test_what_a_person_accepted_is_not_refused_again(two, approved):
 
     assert [(row.symbol, row.quantity, row.cash) for row in book.of(BookAdjusted)] == [("B", 3, 0), (None, 0, -60)]
     assert book.state.reconciled
+
+
+def test_an_order_that_the_broker_has_otherwise_can_be_accepted_as_it_is(intent, approved):
+    # 50 shares of A were to be bought; under their id the account has bought 7.
+    intent.account.submit(approved(A, "A", 7))
+    at = intent.now(1).at
+    halted = recover(intent.desk, intent.state, at, Reconcile())
+    sent = {A}
+    for row in accepted(halted, compare(halted, intent.account, Reconcile(), sent=sent), at, "looked at it"):
+        intent.journal.append(row)
+    intent.restart()
+    state = settle(intent.desk, intent.state, at, Reconcile())
+
+    assert halted.latches == {Latch.HALT}
+    assert (state.unresolved, state.book.quantity("A"), state.reconciled) == ((), 7, True)
+
+
+def test_two_orders_that_nobody_can_ask_about_after_a_stop_shut_halt(two, approved, silent):
+    book = two()
+    for one in (approved(A, "A", 50), approved(B, "B", 25)):
+        book.journal.append(OrderSending(book.now(1).at, one.order))
+    book.restart()
+    book.line.faults["find"] = [silent] * 10
+    state = recover(book.desk, book.state, book.now(1).at, Reconcile())
+
+    assert [one.order.client_id for one in state.unresolved] == [A, B]
+    assert state.latches == {Latch.HALT}
 
 
 def test_a_close_that_no_journal_saw_is_adopted(two, approved):

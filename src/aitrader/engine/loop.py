@@ -17,7 +17,7 @@ from aitrader.domain.events import (
     OrderRefused,
     SessionOpened,
 )
-from aitrader.domain.orders import Entry, NotFound, Order, Refusal, Side
+from aitrader.domain.orders import BrokerOrder, Entry, NotFound, Order, Refusal, Side
 from aitrader.domain.quotes import Quote
 from aitrader.domain.snapshot import MarketSnapshot
 from aitrader.domain.symbols import Symbol
@@ -51,11 +51,6 @@ class Turn:
     last: date
     due: frozenset[str]
     window: Window | None = None
-
-    @property
-    def until(self) -> datetime | None:
-        """When the window closes."""
-        return self.window.closes if self.window else None
 
 
 def turn(desk: Desk, state: State, now: Turn) -> State:
@@ -111,12 +106,16 @@ def book_fills(desk: Desk, state: State, *, before: datetime | None = None) -> S
 def follow(desk: Desk, state: State, at: datetime) -> State:
     """Record what became of the orders that the broker was still working on."""
     for one in state.working:
-        found = desk.broker.find(one.order.client_id)
+        found = _found(desk, one.order.client_id)
         if isinstance(found, NotFound) or (found.status == one.status and found.filled_quantity == one.observed):
             continue
         row = OrderObserved(at, found.client_id, found.broker_id, found.status, found.filled_quantity)
         state = desk.record(state, row)
     return state
+
+
+def _found(desk: Desk, client_id: str) -> BrokerOrder | NotFound:
+    return desk.ask(lambda: desk.broker.find(client_id))
 
 
 def value_book(desk: Desk, state: State, snapshot: MarketSnapshot) -> State:

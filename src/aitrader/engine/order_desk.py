@@ -64,11 +64,16 @@ def send(
             state = desk.shut(state, Latched(desk.time(at), Latch.HALT, "orders_out", excess))
             state = refuse(desk, state, OrderRefused(at, order.decision, order.client_id, "orders_out", excess))
             continue
-        state = _deliver(desk, state, one, errand)
-        breach = bursts(rejects=state.meters.rejects, unknown=state.meters.unknown, limits=desk.rules.risk)
-        if breach and Latch.HALT not in state.latches:
-            state = desk.shut(state, Latched(desk.time(at), Latch.HALT, breach.code, breach.reason))
+        state = halt_on_bursts(desk, _deliver(desk, state, one, errand), at)
     return state
+
+
+def halt_on_bursts(desk: Desk, state: State, at: datetime) -> State:
+    """Shut HALT where the broker refused, or left unknown, more orders than may be."""
+    breach = bursts(rejects=state.meters.rejects, unknown=state.meters.unknown, limits=desk.rules.risk)
+    if breach is None or Latch.HALT in state.latches:
+        return state
+    return desk.shut(state, Latched(desk.time(at), Latch.HALT, breach.code, breach.reason))
 
 
 def refuse(desk: Desk, state: State, row: OrderRefused) -> State:
@@ -154,9 +159,9 @@ def _submit(desk: Desk, one: ApprovedOrder) -> Outcome:
 
 def _stopped(desk: Desk, state: State, order: Order, errand: _Errand) -> tuple[str, str] | None:
     """Return the code and the sentence that keep ``order`` from leaving now."""
-    latches = desk.latches(state)
     if order.closing:
         return None
+    latches = desk.latches(state)
     if Latch.HALT in latches:
         return "halt", "HALT is shut: only the closes of emergency-shutdown leave"
     if Latch.HALT_ENTRIES in latches and not order.reducing:

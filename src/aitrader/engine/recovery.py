@@ -1,6 +1,6 @@
 """Start and recovery: every open intent resolved, every fill booked, the book compared with the broker's."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +12,7 @@ from aitrader.domain.events import (
     BookAdjusted,
     Event,
     FillBooked,
+    OrderObserved,
     OrderOutcome,
     OrderSending,
     Reconciled,
@@ -23,7 +24,7 @@ from aitrader.domain.orders import BrokerOrder, Entry, NotFound, Order
 from aitrader.domain.symbols import Symbol
 from aitrader.engine.desk import Desk
 from aitrader.engine.loop import follow
-from aitrader.engine.order_desk import adopt, leave_unknown, look_up
+from aitrader.engine.order_desk import adopt, halt_on_bursts, leave_unknown, look_up
 from aitrader.engine.state import CASH, State
 from aitrader.errors import RefusedError
 
@@ -48,7 +49,7 @@ class Difference:
     """Where book and broker disagree: ``ours`` and ``theirs`` in shares of ``symbol``, or in USD for ``CASH``.
 
     ``kind`` is ``position``, ``cash``, ``fills`` (of one order), ``unknown`` (an order whose outcome nobody knows) or
-    ``foreign`` (an order that the journal lacks).
+    ``foreign`` (an order that the journal lacks). ``order`` is the broker's word on one of unknown outcome, if any.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Difference:
     ours: Decimal
     theirs: Decimal
     text: str
+    order: BrokerOrder | None = None
 
     def __str__(self) -> str:
         return self.text
@@ -82,7 +84,7 @@ def recover(desk: Desk, state: State, at: datetime, reconcile: Reconcile) -> Sta
             fix="Point the book at its own account; no order was sent.",
         )
     for one in state.unresolved:
-        state = _resolved(desk, state, one.order, at)
+        state = halt_on_bursts(desk, _resolved(desk, state, one.order, at), at)
     return settle(desk, state, at, reconcile)
 
 
@@ -141,10 +143,11 @@ def compare(
     )
 
 
-def accepted(state: State, found: Iterable[Difference], at: datetime, reason: str) -> tuple[Event, ...]:
+def accepted(state: State, found: Sequence[Difference], at: datetime, reason: str) -> tuple[Event, ...]:
     """Return the rows with which a person accepts the broker's word: shares and cash move, and holds are released.
 
-    An order of unknown outcome stays open: its own row must come from the broker.
+    An order that the broker has otherwise than it was sent is taken as the broker has it. One of which it says nothing
+    stays unknown, and its symbol held.
     """
     rows: list[Event] = []
     for one in found:
@@ -152,8 +155,11 @@ def accepted(state: State, found: Iterable[Difference], at: datetime, reason: st
             rows.append(BookAdjusted(at, one.symbol, one.theirs - one.ours, _ZERO, reason))
         elif one.kind == "cash":
             rows.append(BookAdjusted(at, None, _ZERO, one.theirs - one.ours, reason))
-    open_symbols = {one.order.symbol for one in state.unresolved}
-    rows += [SymbolReleased(at, symbol, reason) for symbol in state.held if symbol not in open_symbols]
+        elif one.order is not None:
+            told = one.order
+            rows.append(OrderObserved(at, told.client_id, told.broker_id, told.status, told.filled_quantity))
+    unknown = {one.symbol for one in found if one.kind == "unknown" and one.order is None}
+    rows += [SymbolReleased(at, symbol, reason) for symbol in state.held if symbol not in unknown]
     return (*rows, Reconciled(at, ()))
 
 
@@ -269,7 +275,8 @@ def _orders(state: State, theirs: Mapping[str, BrokerOrder]) -> Iterator[Differe
         symbol, found = one.order.symbol, theirs.get(name)
         filled = found.filled_quantity if found else _ZERO
         if one.unresolved:
-            yield Difference("unknown", symbol, one.booked, filled, f"{symbol}: the outcome of {name} is unknown")
+            text = f"{symbol}: the outcome of {name} is unknown"
+            yield Difference("unknown", symbol, one.booked, filled, text, found)
         elif found is None and one.told is Told.ACCEPTED:
             text = f"{symbol}: the broker took {name} and has no such order any more"
             yield Difference("fills", symbol, one.booked, filled, text)
