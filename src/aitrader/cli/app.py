@@ -37,7 +37,7 @@ COMMANDS: Final[Table] = {
     "halt": ("aitrader.cli.halt", "Let only orders leave that reduce a position."),
     "resume": ("aitrader.cli.resume", "Open both latches of a book, HALT and HALT_ENTRIES."),
     "journal": ("aitrader.cli.journal", "List, export and check the record of trading."),
-    "validate": ("aitrader.cli.validate", "Check settings, data and models; the gate for CI."),
+    "validate": ("aitrader.cli.validate", "Check settings, data, models and the book; the gate for CI."),
     "lake": ("aitrader.cli.lake", "List, verify and export what the lake holds."),
     "models": ("aitrader.cli.models", "List, show and import stored models."),
     "config": ("aitrader.cli.config", "Check, show and compare the settings."),
