@@ -24,6 +24,7 @@ from aitrader.brokers.ledger import Row
 from aitrader.brokers.simulated import Standing
 from aitrader.brokers.venue import SessionBars
 from aitrader.disk.files import sync_folder
+from aitrader.domain.events import ActionBooked
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import BrokerError
 
@@ -44,6 +45,7 @@ _VENUE: Final = Table("venue", _TABLES, Column("id", Integer, primary_key=True),
 _STANDING: Final = Table(
     "standing", _TABLES, Column("id", Integer, primary_key=True), Column("body", Text), Column("digest", Text)
 )
+_ACTIONS: Final = TypeAdapter(tuple[ActionBooked, ...])
 _KINDS: Final = {kind.__name__: TypeAdapter(kind) for kind in get_args(Row)}
 
 
@@ -101,7 +103,7 @@ class AccountFile:
             _TABLES.create_all(self._db)
             self._db.execute(insert(_ACCOUNT).values(id=1, body=_text(beginning)))
             self._chain = _hash(_text(beginning))
-            self.save((), Standing(beginning.opened, None, None, False, {}))
+            self.save((), Standing(beginning.opened, None, None, False, (), {}))
             self._db.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
@@ -259,7 +261,14 @@ def _text(beginning: Beginning) -> str:
 
 def _standing_text(standing: Standing) -> str:
     marks = {symbol: str(price) for symbol, price in standing.marks.items()}
-    return json.dumps({"at": standing.at and standing.at.isoformat(), "running": standing.running, "marks": marks})
+    return json.dumps(
+        {
+            "at": standing.at and standing.at.isoformat(),
+            "running": standing.running,
+            "acted": _ACTIONS.dump_python(tuple(standing.acted), mode="json"),
+            "marks": marks,
+        }
+    )
 
 
 def _venue_text(standing: Standing) -> str:
@@ -279,6 +288,7 @@ def _standing_of(standing: Mapping[str, Any], venue: Mapping[str, Any]) -> Stand
         bars=venue["bars"] and _bars(venue["bars"]),
         last=venue["last"] and _bars(venue["last"]),
         running=standing["running"],
+        acted=_ACTIONS.validate_python(standing["acted"]),
         marks={Symbol(symbol): Decimal(price) for symbol, price in standing["marks"].items()},
     )
 

@@ -93,7 +93,6 @@ class Ledger:
         self.open: dict[str, Sent] = {}
         self.fills: list[Fill] = []
         self.fill_numbers: dict[str, int] = {}
-        self.acted: list[ActionBooked] = []
         self.rows: list[Row] = []
 
     def record(self, row: Row) -> None:
@@ -135,16 +134,12 @@ class Ledger:
     def _(self, row: SessionBegun) -> None:
         del row
         self.settlement = self.settlement.next_session()
-        self.acted = []
 
     @_apply.register
     def _(self, row: ActionBooked) -> None:
-        self.acted.append(row)
-        if row.symbol not in self.book.positions:
-            return
         self.book = self.book.after_action(row.symbol, row.kind, row.value)
         self.settlement = self.settlement.after_action(row.symbol, row.kind, row.value)
-        if row.kind == "split" and row.symbol in self.marks:
+        if row.kind == "split":
             self.marks[row.symbol] /= Decimal(repr(row.value))
 
     @_apply.register

@@ -38,14 +38,15 @@ from aitrader.quant.costs import commission, half_spread
 class Standing:
     """What an account knows besides its rows.
 
-    Its time, the session that it was told of last and whether that still runs, the session that closed last, and the
-    prices of what is held.
+    Its time, the session that it was told of last, whether that still runs and what corporate actions it brought, the
+    session that closed last, and the prices of what is held.
     """
 
     at: datetime | None
     bars: SessionBars | None
     last: SessionBars | None
     running: bool
+    acted: Sequence[ActionBooked]
     marks: Mapping[Symbol, Decimal]
 
 
@@ -76,6 +77,7 @@ class SimulatedBroker:
         self._last: SessionBars | None = None
         self._now: datetime | None = None
         self._running = False
+        self._acted: list[ActionBooked] = []
         self._driven = False
 
     @property
@@ -151,7 +153,7 @@ class SimulatedBroker:
     def _begin(self, bars: SessionBars, actions: Iterable[ActionBooked]) -> tuple[ActionBooked, ...]:
         if self._bars is not None and bars.session <= self._bars.session:
             raise ValueError(f"session {bars.session} cannot open after {self._bars.session}")
-        self._bars, self._running = bars, True
+        self._bars, self._running, self._acted = bars, True, []
         self._ledger.record(SessionBegun(bars.opened, bars.session))
         booked = self._book_actions(bars, actions)
         self._ledger.mark(bars.open, bars.places)
@@ -160,18 +162,20 @@ class SimulatedBroker:
     def _book_actions(self, bars: SessionBars, actions: Iterable[ActionBooked]) -> tuple[ActionBooked, ...]:
         """Book those of ``actions`` that this session has not brought yet; return those that met a holding."""
         ledger = self._ledger
-        new = sorted((a for a in actions if a not in ledger.acted), key=lambda action: action.kind != "split")
+        new = sorted((a for a in actions if a not in self._acted), key=lambda action: action.kind != "split")
+        self._acted += new
         booked = tuple(action for action in new if action.symbol in ledger.book.positions)
         split = {action.symbol for action in new if action.kind == "split"}
         for sent in [sent for sent in ledger.open.values() if sent.order.symbol in split]:
             ledger.record(OrderEnded(bars.opened, sent.order.client_id, OrderStatus.CANCELED))
-        for action in new:
+        for action in booked:
             ledger.record(action)
         return booked
 
     def standing(self) -> Standing:
         """Return what the account knows besides its rows."""
-        return Standing(self._now, self._bars, self._last, self._running, dict(self._ledger.marks))
+        ledger = self._ledger
+        return Standing(self._now, self._bars, self._last, self._running, tuple(self._acted), dict(ledger.marks))
 
     def rows(self, after: int = 0) -> Sequence[Row]:
         """Return what happened to the account, but for its first ``after`` rows."""
@@ -183,7 +187,7 @@ class SimulatedBroker:
             self._ledger.record(row)
         self._ledger.marks = dict(standing.marks)
         self._now, self._bars, self._last = standing.at, standing.bars, standing.last
-        self._running = standing.running
+        self._running, self._acted = standing.running, list(standing.acted)
 
     def account(self) -> Account:
         """Return number, cash and equity; a holding that did not trade is valued at its last price."""
