@@ -11,7 +11,8 @@
     │   ├── DataFetchError            3  a source refused, failed or timed out after its retries
     │   ├── InsufficientDataError     3  less history than the job needs (``needed``, ``got``)
     │   ├── LakeError                 3  a file is missing, damaged or of another version
-    │   ├── JournalError              3  the record of trading is missing, damaged, of another account or version
+    │   ├── JournalError              3  the record of trading cannot be used, read or written
+    │   │   └── LostJournalError      3  it is missing, damaged or of another account: it can be rebuilt
     │   ├── DataLeakageError          3  a model would decide on what it was trained on
     │   ├── ModelTrainingError        3  nothing could be fitted, or nothing passed
     │   └── ModelStoreError           3  a stored model is damaged, missing or of another feature set
@@ -80,7 +81,11 @@ class LakeError(DataError):
 
 
 class JournalError(DataError):
-    """The record of a book is missing, damaged, of another account, or was written by a newer version."""
+    """The record of a book cannot be used: it is lost, was written by a newer version, or the disk failed."""
+
+
+class LostJournalError(JournalError):
+    """The record of a book is missing, damaged or of another account; the broker's word can rebuild it."""
 
 
 class DataLeakageError(DataError):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sqlite3
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aitrader.domain.events import BookAdjusted, Latch, OrderSending, Unlatched
-from aitrader.journal.account import read_account
+from aitrader.journal.account import AccountKey, read_account
 from aitrader.journal.database import DatabaseJournal
 
 LIMITS = ("--set", "risk.max_position=40%", "--set", "risk.max_order_equity_share=40%")
@@ -210,6 +211,50 @@ def test_the_folder_of_another_book_is_not_touched(run_cli, traded, files_in, tw
     assert {path: data for path, data in files_in(traded / "state" / "other").items() if path.name != "lock"} == {
         path: data for path, data in before.items() if path.name != "lock"
     }
+
+
+def test_a_journal_of_another_account_is_rebuilt(run_cli, traded, two_lines):
+    for path in book(traded).glob("journal.sqlite*"):
+        path.unlink()
+    foreign = AccountKey("main", "simulated", "", "SIM-somebody")
+    with DatabaseJournal.open(book(traded) / "journal.sqlite", account=foreign, create=True) as opened:
+        opened.append(BookAdjusted(NOON, None, Decimal(0), Decimal(7), "not ours"))
+    two_lines(run_cli("trade", *EVENING, *LIMITS, root=traded), 3, "SIM-somebody")
+
+    ran = run_cli("reconcile", "--rebuild", *WHY, "--json", *EVENING, root=traded)
+
+    assert ran.code == 0, ran.err
+    assert not [row for row in rows(traded) if isinstance(row, BookAdjusted) and row.reason == "not ours"]
+
+
+def test_a_journal_of_a_newer_version_is_not_replaced(run_cli, traded, two_lines):
+    with sqlite3.connect(book(traded) / "journal.sqlite") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+
+    two_lines(run_cli("reconcile", "--rebuild", *WHY, *EVENING, root=traded), 3, "9999")
+
+    assert not list(book(traded).glob("journal-*"))
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3])
+def test_a_rebuild_that_breaks_off_can_be_run_again(run_cli, traded, monkeypatch, two_lines, failing):
+    symbol, quantity = held(traded)
+    damage(traded)
+    real, calls = Path.rename, []
+
+    def rename(self, target):
+        calls.append(self)
+        if len(calls) == failing:
+            raise OSError(5, "Input/output error")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    two_lines(run_cli("reconcile", "--rebuild", *WHY, *EVENING, root=traded), 3, "Input/output error")
+    monkeypatch.undo()
+
+    assert run_cli("reconcile", "--rebuild", *WHY, *EVENING, root=traded).code == 0
+    assert held(traded) == (symbol, quantity)
 
 
 def test_without_an_account_nothing_is_rebuilt(run_cli, traded, two_lines):

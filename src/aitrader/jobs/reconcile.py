@@ -30,7 +30,7 @@ from aitrader.domain.receipts import Receipt
 from aitrader.domain.symbols import Symbol
 from aitrader.engine.recovery import Difference, accepted, compare
 from aitrader.engine.state import State
-from aitrader.errors import JournalError, RefusedError, UsageError
+from aitrader.errors import JournalError, LostJournalError, RefusedError, UsageError
 from aitrader.jobs.assembly.book import (
     JOURNAL,
     LOCK,
@@ -222,7 +222,7 @@ def _key(folder: Path, book: str) -> tuple[AccountKey, str]:
     wanted = paper_key(book)
     try:
         key = read_account(folder)
-    except JournalError as error:
+    except LostJournalError as error:
         return wanted, str(error)
     if key is not None and key != wanted:
         raise JournalError(
@@ -233,11 +233,11 @@ def _key(folder: Path, book: str) -> tuple[AccountKey, str]:
 
 
 def _damage(folder: Path, key: AccountKey) -> str | None:
-    """Return what is wrong with the journal; None where nothing is."""
+    """Return what is wrong with the journal; None where nothing is. One that a newer version wrote is not wrong."""
     try:
         with DatabaseJournal.open(folder / JOURNAL, account=key) as journal:
             return "; ".join(journal.check()) or None
-    except JournalError as error:
+    except LostJournalError as error:
         return str(error)
 
 
@@ -253,24 +253,30 @@ def _paper(config: Config, folder: Path, key: AccountKey, visit: Visit) -> Paper
 
 
 def _replaced(folder: Path, key: AccountKey, rows: Iterable[Event], run_id: str) -> tuple[Path, ...]:
-    """Write ``rows`` as a journal beside, move the old one away, and put the new one in its place."""
+    """Write ``rows`` as a journal beside, move the old one away, and put the new one in its place.
+
+    Ended at any instant, the next ``--rebuild`` finds a journal that is damaged or missing, and begins again.
+    """
     made = folder / f".tmp-{run_id}.sqlite"
     with DatabaseJournal.open(made, account=key, create=True) as journal:
         for row in rows:
             journal.append(row)
     kept = []
-    for suffix in _SIDE_FILES:
-        old, beside = folder / f"{JOURNAL}{suffix}", folder / f"journal-{run_id}.sqlite{suffix}"
-        if old.exists():
-            old.rename(beside)
-            kept.append(beside)
-    made.with_name(f"{made.name}{ANCHOR}").unlink(missing_ok=True)  # the next row makes its own
-    made.rename(folder / JOURNAL)
-    account = folder / ACCOUNT
-    if account.exists() and not _readable(folder):
-        account.rename(folder / f"account-{run_id}.json")
-        kept.append(folder / f"account-{run_id}.json")
-    sync_folder(folder)
+    try:
+        for suffix in _SIDE_FILES:
+            old, beside = folder / f"{JOURNAL}{suffix}", folder / f"journal-{run_id}.sqlite{suffix}"
+            if old.exists():
+                kept.append(old.rename(beside))
+        made.with_name(f"{made.name}{ANCHOR}").unlink(missing_ok=True)  # the next row makes its own
+        made.rename(folder / JOURNAL)
+        if (folder / ACCOUNT).exists() and not _readable(folder):
+            kept.append((folder / ACCOUNT).rename(folder / f"account-{run_id}.json"))
+        sync_folder(folder)
+    except OSError as error:
+        raise JournalError(
+            f"The journal in {folder} could not be replaced: {error}.",
+            fix="Free space or repair the disk, then rebuild again: nothing is deleted.",
+        ) from error
     write_account(folder, key)
     return tuple(kept)
 
@@ -278,7 +284,7 @@ def _replaced(folder: Path, key: AccountKey, rows: Iterable[Event], run_id: str)
 def _readable(folder: Path) -> bool:
     try:
         return read_account(folder) is not None
-    except JournalError:
+    except LostJournalError:
         return False
 
 

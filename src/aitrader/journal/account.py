@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from aitrader.disk.files import replacing
-from aitrader.errors import JournalError
+from aitrader.errors import JournalError, LostJournalError
 
 NAME: Final = "account.json"
 _LONGEST: Final = 65_536
@@ -68,7 +68,7 @@ def write_account(folder: Path, key: AccountKey) -> None:
 
 
 def _damaged(path: Path) -> JournalError:
-    return JournalError(
+    return LostJournalError(
         f"{path} is damaged: it does not say which account the book is.",
         fix="Restore it from a backup, or rebuild the book with `aitrader reconcile --rebuild`.",
     )

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from aitrader.disk.files import make_folder, sync_folder
 from aitrader.domain.events import Event, FillBooked
-from aitrader.errors import JournalError, LockHeldError
+from aitrader.errors import JournalError, LockHeldError, LostJournalError
 from aitrader.journal.account import AccountKey
 from aitrader.journal.anchor import Anchor, note, noted
 from aitrader.journal.integrity import Damage, doubts, first_hash, seal, unsealed
@@ -70,7 +70,7 @@ class DatabaseJournal:
                 raise ValueError("a journal is made for an account")
             _make_file(path)
         elif not path.exists():
-            raise JournalError(f"The journal {path} is missing.", fix=_RESTORE)
+            raise LostJournalError(f"The journal {path} is missing.", fix=_RESTORE)
         with _told(path):
             connection = create_engine("sqlite://", creator=lambda: _connect(path), poolclass=NullPool).connect()
         try:
@@ -79,10 +79,10 @@ class DatabaseJournal:
                     _build(connection, account)
                 found = _identity(connection, path)
             if account is not None and found != account:
-                raise JournalError(
+                raise LostJournalError(
                     f"{path} is the journal of the {found} of book {found.book}, not of the {account} of book "
                     f"{account.book}.",
-                    fix="Restore the journal of this account; each book has its own folder under state/.",
+                    fix="Restore the journal of this account, or rebuild it with `aitrader reconcile --rebuild`.",
                 )
             return cls(path, connection, found)
         except BaseException:
@@ -234,7 +234,7 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def _damaged(path: Path, why: Any) -> JournalError:
-    return JournalError(f"The journal {path} is damaged: {why}.", fix=_RESTORE)
+    return LostJournalError(f"The journal {path} is damaged: {why}.", fix=_RESTORE)
 
 
 def _build(connection: Connection, account: AccountKey) -> None:
