@@ -16,7 +16,7 @@ from aitrader.brokers.account_file import PaperAccount
 from aitrader.cli import app
 from aitrader.config.load import load
 from aitrader.config.schema import AccountSettings, Costs, Risk
-from aitrader.domain.clock import wall_clock
+from aitrader.domain.clock import fixed_clock, wall_clock
 from aitrader.domain.events import (
     BookValued,
     FillBooked,
@@ -27,12 +27,13 @@ from aitrader.domain.events import (
     Reconciled,
     RunEnded,
 )
-from aitrader.domain.orders import Entry, Order, Side
+from aitrader.domain.orders import Accepted, Entry, Order, Side
 from aitrader.domain.positions import Book
 from aitrader.engine.order_desk import send
 from aitrader.engine.state import State
 from aitrader.jobs.assembly.book import Visit, open_book
 from aitrader.jobs.assembly.desk import desk_of
+from aitrader.jobs.emergency_shutdown import Asked, emergency_shutdown
 from aitrader.journal.database import DatabaseJournal
 from aitrader.live import kill_switch
 from aitrader.live.emergency_words import HELP
@@ -117,11 +118,12 @@ def _held(root, book="main"):
         return {symbol: one.quantity for symbol, one in account.positions().items()}
 
 
-def _buy():
-    order = Order(
-        "at-main-20130807-top-S01-buy-e-9", "S01", Side.BUY, Decimal(1), Decimal(50), "top", "20130807", AFTER
+def _buy(symbol="S01"):
+    name = f"at-main-20130807-top-{symbol}-buy-e-9"
+    order = Order(name, symbol, Side.BUY, Decimal(1), Decimal(50), "top", "20130807", AFTER)
+    context = RiskContext(
+        Decimal(10**6), Book(Decimal(10**6)), {symbol: Decimal(50)}, {symbol: 1e9}, {symbol: 0}, {symbol}
     )
-    context = RiskContext(Decimal(10**6), Book(Decimal(10**6)), {"S01": Decimal(50)}, {"S01": 1e9}, {"S01": 0}, {"S01"})
     (approved,) = review([order], context, Risk()).approved
     return approved
 
@@ -360,6 +362,24 @@ def test_without_any_model_it_works(traded, shutdown):
     assert shutdown(MORNING)[0] == 0
 
 
+def test_with_everything_broken_at_once_the_account_is_closed_all_the_same(traded, shutdown):
+    book = traded / "state" / "main"
+    shutil.rmtree(traded / "config")
+    shutil.rmtree(traded / "data_lake" / "models")
+    shutil.rmtree(traded / "logs")
+    (traded / "logs").write_text("no folder")
+    (book / "account.json").write_text("{")
+    (book / "journal.sqlite").write_bytes(b"\xff" * 4096)
+    with (book / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        assert shutdown()[0] == 10
+        code, answer, _ = shutdown(MORNING)
+
+    assert (code, only(answer)["result"]) == (0, "flat, verified")
+    assert _held(traded) == {}
+
+
 @pytest.mark.parametrize("wrong", ["damaged", "deleted"])
 def test_an_account_that_cannot_be_read_is_not_called_flat(traded, shutdown, wrong):
     paper = traded / "state" / "main" / "paper.sqlite"
@@ -518,3 +538,56 @@ def test_called_without_the_kill_switch_it_shuts_halt_where_there_is_no_account(
     two_lines(run_cli("emergency-shutdown", "--yes", root=bare_root), 11, "No account to close")
 
     assert (bare_root / "state" / "HALT").exists()
+
+
+class Wall:
+    """A book on the machine's clock, which stands where the test sets it."""
+
+    def __init__(self, root):
+        self.root = root
+        self.config = load(root, env={}, sets=["book=wall"]).config
+        with open_book(self.config, root, self.visit("2013-08-08T09:36-04:00"), create=True) as book:
+            self.buy(book, "S01")
+
+    def buy(self, book, symbol):
+        order = _buy(symbol)
+        book.journal.append(OrderSending(book.at, order.order))
+        assert isinstance(book.broker.submit(order), Accepted)
+
+    def visit(self, time):
+        return Visit("emergency-shutdown", "run", None, fixed_clock(datetime.fromisoformat(time)))
+
+    def close(self, time):
+        (report,) = emergency_shutdown(self.config, self.root, Asked(self.visit(time), book="wall")).books
+        return report
+
+
+def test_on_the_machines_clock_it_is_closed_at_the_next_open(traded):
+    book = Wall(traded)
+
+    first, second = book.close(EVENING), book.close(MORNING)
+
+    assert (first.exit_code, first.result) == (10, "not flat: 1 queued for 2013-08-09T09:30-04:00")
+    assert (second.exit_code, second.left) == (0, {})
+    assert rows(traded, Reconciled, "wall")[-1].differences == ()
+
+
+def test_a_machines_clock_that_went_back_keeps_nothing_open(traded):
+    book = Wall(traded)
+
+    report = book.close("2013-08-07T18:00-04:00")
+
+    assert (report.exit_code, report.result) == (0, "flat, verified")
+    assert any("before the account's own time" in text for text in report.warnings)
+
+
+def test_a_session_whose_bars_are_not_known_yet_is_not_called_flat(traded):
+    book = Wall(traded)
+    book.close("2013-08-08T09:40-04:00")  # flat: the lake has this session's open
+    with open_book(book.config, traded, book.visit("2013-08-09T15:00-04:00")) as opened:
+        book.buy(opened, "S02")
+
+    report = book.close("2013-08-12T10:00-04:00")  # the lake ends on 2013-08-09
+
+    assert (report.exit_code, report.result) == (10, "not flat: 1 close not filled yet")
+    assert report.left == {"S02": 1}

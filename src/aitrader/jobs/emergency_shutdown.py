@@ -1,7 +1,7 @@
 """Closes the books that are meant: HALT first, then their orders and positions, then a look whether they are flat."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -236,11 +236,15 @@ def _verdict(account: Opened, done: Flattening) -> tuple[int, str, datetime | No
     opens = venue.opens[position] if left.closes and not running else None
     told = {
         f"{len(left.closes)} queued for {_local(opens, venue)}": bool(opens),
-        f"{len(left.closes)} closes not filled yet": bool(left.closes) and running,
-        f"{len(left.uncovered)} positions without a close": bool(left.uncovered),
-        f"{len(left.others)} other orders open": bool(left.others),
+        f"{_counted(left.closes, 'close')} not filled yet": bool(left.closes) and running,
+        f"{_counted(left.uncovered, 'position')} without a close": bool(left.uncovered),
+        f"{_counted(left.others, 'other order')} open": bool(left.others),
     }
     return NOT_FLAT, f"not flat: {', '.join(text for text, true in told.items() if true)}", opens
+
+
+def _counted(things: Sized, name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 def _local(moment: datetime | None, venue: Calendar) -> str:
