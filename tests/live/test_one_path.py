@@ -61,22 +61,41 @@ def played(config: Config, root: Path, days) -> Course:
     return course(run_backtest(found.tape, found.plan).events, config.backtest.cash)
 
 
-def traded(config: Config, root: Path, days, time: Callable) -> Course:
-    for number, day in enumerate(days[1:]):
-        trade(config, root, Asked(Visit("trade", f"run-{number}", time(day), LATER), allow_rejected=True))
-    evening = Visit("trade", "run-last", XNYS.close_of(days[-1]) + timedelta(hours=2), LATER)
+def traded(config: Config, root: Path, days, times: Callable) -> Course:
+    """Trade each session but the first at each of its ``times``, and look at the book in the last evening."""
+    moments = [moment for day in days[1:] for moment in times(day)]
+    for number, moment in enumerate(moments):
+        trade(config, root, Asked(Visit("trade", f"run-{number}", moment, LATER), allow_rejected=True))
+    evening = Visit("trade", "run-last", evening_of(days[-1]), LATER)
     assert trade(config, root, Asked(evening)).status == "skipped"
     with open_book(config, root, evening, mode="read") as book:
         return course(book.journal.events(), config.account.cash)
 
 
+def evening_of(day) -> datetime:
+    return XNYS.close_of(day) + timedelta(hours=2)
+
+
 def in_window(entry: Entry) -> Callable:
     """Return what says, for each session, a time inside the window of ``entry``."""
 
-    def time(day):
-        return window(day, entry, XNYS, Schedule()).opens + timedelta(minutes=1)
+    def times(day):
+        return [window(day, entry, XNYS, Schedule()).opens + timedelta(minutes=1)]
 
-    return time
+    return times
+
+
+def again_and_again(day) -> list[datetime]:
+    """Before the open, twice inside the window, after the close, in the evening."""
+    opened, closes = XNYS.open_of(day), XNYS.close_of(day)
+    inside = [opened + timedelta(minutes=6), opened + timedelta(hours=3)]
+    return [opened - timedelta(hours=2), *inside, closes + timedelta(minutes=5), evening_of(day)]
+
+
+def only_if_something_is_due(day) -> list[datetime]:
+    """Every other session, as the strategy decides."""
+    due = XNYS.position(day) % 2 == 1
+    return in_window(Entry.AFTER_OPEN)(day) if due else []
 
 
 def last_sessions(root: Path) -> list:
@@ -113,11 +132,26 @@ def test_splits_dividends_gaps_and_partial_fills_change_nothing_about_that(event
     assert_same(one_by_one, at_once)
 
 
+@pytest.mark.parametrize("times", [again_and_again, only_if_something_is_due])
+def test_how_often_trade_runs_changes_nothing_about_that(eventful_root, tmp_path, times):
+    root = Path(shutil.copytree(eventful_root, tmp_path / "root"))
+    config = load(root, env={}).config
+    days = last_sessions(root)
+
+    run_by_run = traded(config, root, days, times)
+    at_once = played(config, root, days)
+
+    assert len(run_by_run.targets) == SESSIONS // 2
+    assert_same(run_by_run, at_once)
+
+
 def assert_same(one: Course, other: Course) -> None:
     assert one.targets == other.targets
     assert one.orders == other.orders
     assert one.refused == other.refused
     assert one.fills == other.fills
     assert one.actions == other.actions
-    assert one.values == other.values[: len(one.values)]
+    both = {session for session, _, _ in one.values} & {session for session, _, _ in other.values}
+    assert len(both) >= SESSIONS - 1
+    assert [row for row in one.values if row[0] in both] == [row for row in other.values if row[0] in both]
     assert one.book == other.book
