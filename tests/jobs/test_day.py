@@ -162,6 +162,12 @@ def test_targets_are_weights_of_the_book_the_largest_first():
     assert targets[0].planned == "buy 100 AA at about 50.00"
 
 
+def test_a_strategy_that_wants_nothing_yet_keeps_its_part():
+    shared = Around("main", VENUE, at(9, 12), Closes(THURSDAY, {}), 0.98, strategies=frozenset({"top", "other"}))
+
+    assert day_of(STORY, THURSDAY, shared).targets[0].weight == pytest.approx(0.245)  # half of 0.98 x 0.5
+
+
 def test_the_book_after_the_session_is_valued_at_its_closes():
     view = day()
 
@@ -216,7 +222,7 @@ def test_an_order_that_leaves_makes_the_last_comparison_old():
 
 
 def test_a_latch_that_stands_in_a_file_is_told_too():
-    found = Around("main", VENUE, at(9, 12), Closes(THURSDAY, {}), 0.98, frozenset({Latch.HALT_ENTRIES}))
+    found = Around("main", VENUE, at(9, 12), Closes(THURSDAY, {}), 0.98, latches=frozenset({Latch.HALT_ENTRIES}))
 
     assert day_of(STORY[:4], THURSDAY, found).standing.latches == ("HALT_ENTRIES",)
 

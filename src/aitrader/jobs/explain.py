@@ -164,7 +164,8 @@ def _traced(config: Config, root: Path, symbol: Symbol, now: datetime | None) ->
             rows = [event for event in journal.events() if now is None or event.at <= now]
     except JournalError as error:
         return None, (f"the book {config.book} is left out: {error}",)
-    return trace(rows, symbol, book=config.book, invested=config.portfolio.invested), ()
+    invested = config.portfolio.invested
+    return trace(rows, symbol, book=config.book, invested=invested, strategies=config.strategies), ()
 
 
 def _absent(config: Config, symbol: Symbol, session: date) -> InsufficientDataError:

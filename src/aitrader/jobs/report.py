@@ -67,7 +67,15 @@ def report(config: Config, root: Path, asked: Asked) -> DailyReport:
         known = sessions_of(events, book.calendar)
         session = _session(book, known, asked.session)
         standing = book.halts.standing() if session == known[-1] else frozenset()
-        around = Around(book.name, book.calendar, book.at, _closes(book, session), config.portfolio.invested, standing)
+        around = Around(
+            book=book.name,
+            venue=book.calendar,
+            made_at=book.at,
+            closes=_closes(book, session),
+            invested=config.portfolio.invested,
+            strategies=frozenset(config.strategies),
+            latches=standing,
+        )
         made = DailyReport(
             day=day_of(events, session, around),
             report=f"{folder}/daily.html",

@@ -15,6 +15,8 @@ from aitrader.domain.events import (
     OrderSending,
 )
 from aitrader.domain.orders import Fill, Order
+from aitrader.domain.symbols import Symbol
+from aitrader.engine.decide import combined
 from aitrader.engine.state import State, Tracked, after
 
 
@@ -43,7 +45,7 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Courses:
     """What rows add up to: the state, every order's course by client id, and the orders that decisions planned."""
 
     state: State
@@ -51,7 +53,7 @@ class Told:
     planned: Mapping[str, Order] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def told(events: Iterable[Event]) -> Told:
+def told(events: Iterable[Event]) -> Courses:
     """Return what ``events`` add up to."""
     state = State.of(())
     courses: dict[str, Course] = {}
@@ -62,7 +64,18 @@ def told(events: Iterable[Event]) -> Told:
             planned |= {order.client_id: order for order in event.orders}
         for name in touched(event, courses):
             courses[name] = _followed(courses.get(name), state.orders.get(name), event)
-    return Told(state, courses, planned)
+    return Courses(state, courses, planned)
+
+
+def book_weights(state: State, invested: float, configured: Iterable[str]) -> dict[Symbol, float]:
+    """Return the book's target weights, signed fractions of equity, as the last decision shared them out.
+
+    A strategy that is ``configured`` and wants nothing yet has its part of ``invested`` all the same; one that is
+    configured no more has none, unless it took part in the last decision.
+    """
+    last = state.decision.targets if state.decision else {}
+    names = sorted({*configured, *last})
+    return combined({name: state.standing.get(name, {}) for name in names}, invested)
 
 
 def touched(event: Event, courses: Mapping[str, Course]) -> tuple[str, ...]:

@@ -33,9 +33,8 @@ from aitrader.domain.events import (
 )
 from aitrader.domain.orders import Fill, Order
 from aitrader.domain.symbols import Symbol
-from aitrader.engine.decide import combined
 from aitrader.engine.state import State
-from aitrader.jobs.assembly.courses import Course, Told, told, touched
+from aitrader.jobs.assembly.courses import Course, Courses, book_weights, told, touched
 from aitrader.reports.daily import (
     Curve,
     DailyView,
@@ -64,13 +63,17 @@ class Closes:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What the journal does not say: the venue, prices, the share of equity that is ``invested``, latches in files."""
+    """What the journal does not say: the venue, prices, latches in files, the share of equity that is ``invested``.
+
+    ``strategies`` are the names of those that are configured and share it.
+    """
 
     book: str
     venue: Calendar
     made_at: datetime
     closes: Closes
     invested: float
+    strategies: frozenset[str] = frozenset()
     latches: frozenset[Latch] = frozenset()
 
 
@@ -102,7 +105,7 @@ def day_of(events: Sequence[Event], session: date, around: Around) -> DailyView:
     until = [event for event in events if session_of(event, around.venue) <= session]
     rows = [event for event in until if session_of(event, around.venue) == session]
     known = told(until)
-    weights = combined(known.state.standing, around.invested)
+    weights = book_weights(known.state, around.invested, around.strategies)
     standing, curve = _standing(until, session, known.state, around)
     return DailyView(
         book=around.book,
@@ -127,7 +130,7 @@ def slippage(side_sign: int, price: Decimal, planned: Decimal) -> float:
     return side_sign * float(price / planned - 1) if planned else NAN
 
 
-def _of_day(known: Told, rows: Iterable[Event]) -> list[Course]:
+def _of_day(known: Courses, rows: Iterable[Event]) -> list[Course]:
     """Return the orders that left or moved on that day, and those that are still open, by the time they left."""
     names = {name for event in rows for name in touched(event, known.courses) if not isinstance(event, ActionBooked)}
     found = [

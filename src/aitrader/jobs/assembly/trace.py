@@ -8,8 +8,7 @@ from decimal import Decimal
 from aitrader.domain.events import DecisionMade, DecisionRefused, Event, OrderRefused
 from aitrader.domain.orders import Fill
 from aitrader.domain.symbols import Symbol
-from aitrader.engine.decide import combined
-from aitrader.jobs.assembly.courses import Course, Told, told
+from aitrader.jobs.assembly.courses import Course, Courses, book_weights, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +56,13 @@ class Trace:
     refused: str
 
 
-def trace(events: Iterable[Event], symbol: Symbol, *, book: str, invested: float) -> Trace | None:
-    """Return what ``events`` say of ``symbol`` since the last decision; None where nothing was decided yet."""
+def trace(
+    events: Iterable[Event], symbol: Symbol, *, book: str, invested: float, strategies: Iterable[str] = ()
+) -> Trace | None:
+    """Return what ``events`` say of ``symbol`` since the last decision; None where nothing was decided yet.
+
+    ``strategies`` are the configured ones, which share the part of equity that is ``invested``.
+    """
     rows = tuple(events)
     known = told(rows)
     made = known.state.decision
@@ -72,7 +76,7 @@ def trace(events: Iterable[Event], symbol: Symbol, *, book: str, invested: float
         decision=made.decision,
         decided_at=made.at,
         models=made.models,
-        weight=combined(known.state.standing, invested).get(symbol, 0.0),
+        weight=book_weights(known.state, invested, strategies).get(symbol, 0.0),
         by_strategy={name: weights.get(symbol, 0.0) for name, weights in known.state.standing.items()},
         orders=tuple(_orders(known, since, made, symbol)),
         quantity=position.quantity if position else Decimal(0),
@@ -87,7 +91,7 @@ def _last(rows: tuple[Event, ...], made: DecisionMade) -> int:
     return max(at for at, event in enumerate(rows) if event is made)
 
 
-def _orders(known: Told, since: Iterable[Event], made: DecisionMade, symbol: Symbol) -> Iterator[Sent]:
+def _orders(known: Courses, since: Iterable[Event], made: DecisionMade, symbol: Symbol) -> Iterator[Sent]:
     """Yield the planned orders of ``symbol``, then those that others made since: closes, and older ones still open."""
     refusals = {event.client_id: f"{event.code}: {event.reason}" for event in since if isinstance(event, OrderRefused)}
     planned = {order.client_id: order for order in made.orders if order.symbol == symbol}
