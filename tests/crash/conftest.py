@@ -22,9 +22,9 @@ def _load(name):
 class Effort:
     """How much is tried: a sample in `make test`, every point in `make reliability`, longer loops in `make soak`.
 
-    A test is cut into ``parts``, for as many processes; each tries ``points`` of its points (None: all) and dies
-    ``kills`` random deaths, for which ``seed`` (SOAK_SEED in the environment) throws the dice. Where not all are tried,
-    they are those that come right after something was synced: each shows another state.
+    A test is cut into ``parts``, for as many processes; each tries ``points`` of its points (None: all), and dies at
+    least ``kills`` random deaths in each scene, for which ``seed`` (SOAK_SEED in the environment) throws the dice.
+    Where not all points are tried, they are those that come right after a sync: each shows another state.
     """
 
     parts: int
@@ -42,10 +42,10 @@ class Effort:
 
 
 EFFORTS = {
-    "sample": Effort(1, 6, 4),
-    "commits": Effort(1, 1_000, 4),
-    "all": Effort(4, None, 60),
-    "soak": Effort(4, None, 2_000),
+    "sample": Effort(1, 5, 2),
+    "commits": Effort(1, 1_000, 2),
+    "all": Effort(4, None, 20),
+    "soak": Effort(4, None, 700),
 }
 EFFORT = EFFORTS[os.environ.get("RELIABILITY", "sample")]
 
