@@ -63,8 +63,8 @@ class SimulatedBroker:
     volume cap leaves, and whatever meets no price, expires at the close. Prices of the running session after its open
     are used by the close only. Fill prices have six decimals, fees are whole cents.
 
-    An order that waits for the open when its symbol is split is canceled: US venues cancel it before a reverse split
-    (FINRA Rule 5330), and before another one they would make it larger than what was approved.
+    An order that waits for the open when its symbol is split is canceled. A broker would ask again before a reverse
+    split, and before another one make an order to buy larger than what was approved (FINRA Rule 5330).
     """
 
     def __init__(
