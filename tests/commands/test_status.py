@@ -73,6 +73,15 @@ def test_a_latch_is_4(run_cli, book, latch):
     assert f"main: {latch} is shut" in ran.err
 
 
+def test_a_latch_says_when_and_why_it_shut(run_cli, book):
+    assert run_cli("halt", "--reason", "the feed looks wrong", root=book).code == 0
+
+    (problem, *_) = run_cli(*EVENING, "--json", root=book).envelope["result"]["books"][0]["unwell"]
+
+    assert problem.startswith("HALT_ENTRIES is shut since ")
+    assert problem.endswith("(operator): the feed looks wrong")
+
+
 def test_a_latch_of_the_environment_is_4(run_cli, book, monkeypatch):
     monkeypatch.setenv("AITRADER_HALT", "1")
 

@@ -9,15 +9,18 @@ from aitrader.domain.events import (
     BookValued,
     DecisionMade,
     FillBooked,
+    Latch,
+    Latched,
     OrderOutcome,
     OrderRefused,
     OrderSending,
+    Unlatched,
 )
 from aitrader.domain.orders import Entry, Fill, Order, Side
 from aitrader.domain.positions import Book
 from aitrader.domain.symbols import Symbol
 from aitrader.journal.memory import MemoryJournal
-from aitrader.journal.queries import fills, of_kind, replay
+from aitrader.journal.queries import fills, of_kind, replay, why_shut
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -47,3 +50,14 @@ def test_each_kind_of_event_can_be_asked_for(told):
     assert [event.code for event in of_kind(told, OrderRefused)] == ["max_gross"]
     assert [fill.quantity for fill in fills(told)] == [10, 20]
     assert [event.equity for event in of_kind(told, BookValued)] == [1e5]
+
+
+def test_the_first_row_that_shut_a_latch_says_why_until_it_is_opened():
+    loss = Latched(AT, Latch.HALT, "max_daily_loss", "equity fell")
+    again = Latched(AT, Latch.HALT, "operator", "stop")
+    opened = Unlatched(AT, Latch.HALT, "looked at it")
+
+    assert why_shut([loss, again], Latch.HALT) is loss
+    assert why_shut([loss, opened], Latch.HALT) is None
+    assert why_shut([loss, opened, again], Latch.HALT) is again
+    assert why_shut([loss], Latch.HALT_ENTRIES) is None

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from aitrader.config.schema import Config
-from aitrader.domain.events import Event, RunEnded, RunStarted
+from aitrader.domain.events import Event, Latch, RunEnded, RunStarted
 from aitrader.engine.state import State
 from aitrader.errors import AitraderError, BrokerError, RefusedError, Stopped, UsageError
 from aitrader.jobs.assembly.book import JOURNAL, OpenBook, Visit, open_book
 from aitrader.jobs.assembly.desk import Current, looked_at
 from aitrader.journal.account import NAME as ACCOUNT
+from aitrader.journal.queries import why_shut
 
 NOT_RECONCILED: Final = BrokerError.exit_code
 NOT_WELL: Final = RefusedError.exit_code
@@ -146,7 +147,9 @@ def _told(book: OpenBook, state: State, now: Current | None, problem: str) -> Bo
 
 def _unwell(book: OpenBook, now: Current | None, latches: Collection[str], last: LastRun | None) -> Iterator[str]:
     for latch in latches:
-        yield f"{latch} is shut"
+        row = why_shut(book.journal.events(), Latch(latch))
+        why = f" since {row.at:%Y-%m-%d %H:%M} UTC ({row.code}): {row.reason}" if row else ""
+        yield f"{latch} is shut{why}"
     for latch in sorted((now.state.latches if now else frozenset()) - book.state.latches):
         yield f"{latch.value} will be shut by the next run: a loss is beyond its limit"
     if last is None:

@@ -4,7 +4,16 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TypeVar
 
-from aitrader.domain.events import ActionBooked, BookAdjusted, BookOpened, Event, FillBooked
+from aitrader.domain.events import (
+    ActionBooked,
+    BookAdjusted,
+    BookOpened,
+    Event,
+    FillBooked,
+    Latch,
+    Latched,
+    Unlatched,
+)
 from aitrader.domain.orders import Fill
 from aitrader.domain.positions import Book
 
@@ -35,6 +44,17 @@ def after_event(book: Book, event: Event) -> Book:
 def of_kind(events: Iterable[Event], kind: type[E]) -> tuple[E, ...]:
     """Return the events of one kind, oldest first."""
     return tuple(event for event in events if isinstance(event, kind))
+
+
+def why_shut(events: Iterable[Event], latch: Latch) -> Latched | None:
+    """Return the row that shut ``latch`` first since it was opened last; None where no row did."""
+    found = None
+    for event in events:
+        if isinstance(event, Latched) and event.latch is latch:
+            found = found or event
+        elif isinstance(event, Unlatched) and event.latch is latch:
+            found = None
+    return found
 
 
 def fills(events: Iterable[Event]) -> tuple[Fill, ...]:
