@@ -15,6 +15,7 @@ from aitrader.domain.receipts import Receipt
 from aitrader.domain.symbols import Symbol
 from aitrader.engine.decide import combined
 from aitrader.engine.loop import turn
+from aitrader.engine.recovery import settle
 from aitrader.engine.state import State
 from aitrader.envelope import Status
 from aitrader.errors import BrokerError, DataError, LakeError, RefusedError, UsageError
@@ -158,6 +159,7 @@ def _entered(course: _Course, now: Current, meeting: Appointment) -> Current:
     known = now.state.decision is not None and now.state.decision.decision == meeting.decision
     now = now if known else _informed(course, now, meeting)
     state = turn(now.desk, now.state, now.diary.turn(meeting.session, course.book.at, window=meeting.window))
+    state = settle(now.desk, state, now.desk.time(course.book.at), course.config.reconcile)
     if state.refusal is not None:
         fix = getattr(state.refusal, "fix", "")
         raise RefusedError(f"Nothing new is entered: {state.refusal}", fix=fix) from state.refusal
