@@ -101,5 +101,5 @@ def test_a_standing_latch_is_the_first_thing_a_reader_sees(run_cli, traded):
     ran = run_cli("report", "--json", *EVENING, root=traded)
 
     _, page, data = made(ran, traded)
-    assert data["standing"]["latches"] == ["HALT"]
+    assert data["standing"]["latches"] == {"HALT": ""}
     assert page.index("HALT is shut") < page.index("The book so far")

@@ -211,7 +211,7 @@ def test_the_drawdown_is_measured_from_the_highest_close():
 def test_what_stands_after_the_session_is_told():
     standing = day().standing
 
-    assert standing.latches == ("HALT",)
+    assert standing.latches == {"HALT": "operator, 2013-08-08 22:00 UTC: a drill"}
     assert standing.held == {BB: "the outcome is unknown"}
     assert standing.unresolved == (BUY_B.client_id,)
 
@@ -224,7 +224,7 @@ def test_an_order_that_leaves_makes_the_last_comparison_old():
 def test_a_latch_that_stands_in_a_file_is_told_too():
     found = Around("main", VENUE, at(9, 12), Closes(THURSDAY, {}), 0.98, latches=frozenset({Latch.HALT_ENTRIES}))
 
-    assert day_of(STORY[:4], THURSDAY, found).standing.latches == ("HALT_ENTRIES",)
+    assert day_of(STORY[:4], THURSDAY, found).standing.latches == {"HALT_ENTRIES": ""}
 
 
 def test_a_run_without_an_end_is_told():

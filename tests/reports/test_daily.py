@@ -36,7 +36,7 @@ QUIET = DailyView(
     account="SIM-main",
     session=DAY,
     made_at=NOW,
-    standing=Standing(100_500.0, 0.005, 0.0, Decimal(2_000), 98_500.0, 98_500.0, DAY, (), {}, (), ()),
+    standing=Standing(100_500.0, 0.005, 0.0, Decimal(2_000), 98_500.0, 98_500.0, DAY, {}, {}, (), ()),
     runs=(RunLine("run-1", "trade", NOW, NOW, "done", 0, ""),),
     decisions=(DecisionLine("20130807", NOW, 100_000.0, {"lgbm": "v1"}, 1, ("buys shrink",)),),
     targets=(TargetLine(AA, 0.985, {"top": 1.0}, "buy 100 AA at about 50.00"),),
@@ -118,8 +118,9 @@ def test_an_empty_day_says_what_there_is_not():
 @pytest.mark.parametrize(
     ("view", "level", "words"),
     [
-        (_standing(latches=("HALT",)), "red", "HALT is shut"),
-        (_standing(latches=("HALT_ENTRIES",)), "red", "only orders that reduce"),
+        (_standing(latches={"HALT": ""}), "red", "HALT is shut: no order"),
+        (_standing(latches={"HALT": "max_daily_loss: 3 %"}), "red", "HALT is shut (max_daily_loss: 3 %)"),
+        (_standing(latches={"HALT_ENTRIES": ""}), "red", "only orders that reduce"),
         (_standing(unresolved=(CLIENT,)), "red", CLIENT),
         (_standing(differences=("AA: 3 here, 5 there",)), "red", "AA: 3 here, 5 there"),
         (_standing(differences=None), "amber", "not compared"),

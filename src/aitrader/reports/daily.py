@@ -140,9 +140,9 @@ class Curve:
 class Standing:
     """The book after the session: USD; ``change`` and ``drawdown`` are fractions, NaN where not known.
 
-    ``priced_on`` is the session whose closes value the positions. ``latches`` are shut, ``held`` symbols are not
-    traded, ``unresolved`` orders have an unknown fate, ``differences`` are those of the last comparison with the
-    broker (None: none since the book last changed).
+    ``priced_on`` is the session whose closes value the positions. ``latches`` are shut, with the reason that the
+    journal gives (empty: none); ``held`` symbols are not traded, ``unresolved`` orders have an unknown fate,
+    ``differences`` are those of the last comparison with the broker (None: none since the book last changed).
     """
 
     equity: float
@@ -152,7 +152,7 @@ class Standing:
     gross: float
     net: float
     priced_on: date
-    latches: tuple[str, ...]
+    latches: Mapping[str, str]
     held: Mapping[Symbol, str]
     unresolved: tuple[str, ...]
     differences: tuple[str, ...] | None
@@ -206,7 +206,10 @@ def render(view: DailyView) -> str:
 def warned(view: DailyView) -> tuple[Warned, ...]:
     """Return what a reader must know first, the gravest on top."""
     standing = view.standing
-    found: list[tuple[Level, str]] = [("red", f"{name} is shut: {_LATCHED[name]}.") for name in standing.latches]
+    found: list[tuple[Level, str]] = [
+        ("red", f"{name} is shut{f' ({why})' if why else ''}: {_LATCHED[name]}.")
+        for name, why in standing.latches.items()
+    ]
     found += [("red", f"The fate of order {name} is unknown.") for name in standing.unresolved]
     if standing.differences:
         found.append(("red", f"Book and broker differ: {'; '.join(standing.differences)}."))

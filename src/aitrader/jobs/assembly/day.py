@@ -35,6 +35,7 @@ from aitrader.domain.orders import Fill, Order
 from aitrader.domain.symbols import Symbol
 from aitrader.engine.state import State
 from aitrader.jobs.assembly.courses import Course, Courses, book_weights, told, touched
+from aitrader.journal.queries import why_shut
 from aitrader.reports.daily import (
     Curve,
     DailyView,
@@ -241,12 +242,17 @@ def _standing(until: Sequence[Event], session: date, state: State, around: Aroun
         gross=float(gross),
         net=float(net),
         priced_on=priced_on,
-        latches=tuple(sorted(latch.value for latch in state.latches | around.latches)),
+        latches={latch.value: _why(until, latch) for latch in sorted(state.latches | around.latches)},
         held=state.held,
         unresolved=tuple(one.order.client_id for one in state.unresolved),
         differences=state.differences,
     )
     return standing, curve
+
+
+def _why(until: Iterable[Event], latch: Latch) -> str:
+    row = why_shut(until, latch)
+    return f"{row.code}, {row.at:%Y-%m-%d %H:%M} UTC: {row.reason}" if row else ""
 
 
 def _curve(points: Mapping[date, float]) -> Curve:
