@@ -18,6 +18,7 @@ import pytest
 from aitrader.config.load import load
 from aitrader.domain.clock import fixed_clock
 from aitrader.domain.events import (
+    ActionBooked,
     BookValued,
     DecisionMade,
     DecisionRefused,
@@ -29,12 +30,15 @@ from aitrader.domain.events import (
     OrderSending,
     RunEnded,
     SessionOpened,
+    SymbolHeld,
 )
+from aitrader.domain.frames import ACTIONS
 from aitrader.jobs.assembly.book import Visit
 from aitrader.jobs.trade import Asked, trade
 from aitrader.journal.account import AccountKey, read_account, write_account
 from aitrader.journal.database import DatabaseJournal
 from aitrader.journal.queries import of_kind
+from aitrader.lake.store import Lake
 
 OPEN = ("trade", "--now", "2013-08-08T09:36-04:00")
 FIRST = ("trade", "--now", "2013-08-01T09:36-04:00")
@@ -586,3 +590,32 @@ def test_without_a_strategy_no_book_begins(run_cli, two_lines, even_root):
     two_lines(run_cli(*OPEN, root=even_root), 2, "No strategy is configured")
 
     assert not folder(even_root).exists()
+
+
+@pytest.mark.parametrize("kind", ["dividend", "split"])
+def test_a_corporate_action_that_comes_with_the_bars_of_its_day_is_booked_that_evening(
+    even_root, made_bars, store_bars, kind
+):
+    shutil.rmtree(even_root / "data_lake")
+    bars = made_bars(sessions=40)
+    store_bars(even_root, bars.filter(pl.col("session") < date(2013, 8, 1)))
+    config = load(even_root, env={}).config
+
+    def run(number, time):
+        clock = fixed_clock(datetime.fromisoformat(time))
+        return trade(config, even_root, Asked(Visit("trade", f"run-{number}", None, clock)))
+
+    run(1, "2013-08-01T09:36-04:00")
+    store_bars(even_root, bars.filter(pl.col("session").is_between(date(2013, 8, 1), date(2013, 8, 6))))
+    held = run(2, "2013-08-07T09:36-04:00")
+    ratio, amount = (2.0, None) if kind == "split" else (None, 0.5)
+    event = ("S03", date(2013, 8, 7), kind, ratio, amount, "test", datetime(2013, 8, 7, 13, 30, tzinfo=UTC))
+    with Lake.open(even_root / "data_lake") as lake:
+        lake.append("actions", pl.DataFrame([event], schema=ACTIONS, orient="row"), source="test")
+    store_bars(even_root, bars.filter(pl.col("session") == date(2013, 8, 7)))
+
+    evening = run(3, "2013-08-07T18:00-04:00")
+
+    assert (held.positions, evening.status) == (12, "skipped")
+    assert [(row.symbol, row.kind) for row in rows(even_root, ActionBooked)] == [("S03", kind)]
+    assert not rows(even_root, SymbolHeld)

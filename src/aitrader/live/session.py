@@ -4,20 +4,23 @@ What is decided, sent and booked is decided by ``engine.loop``; here stands only
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
 from aitrader.config.schema import Config
 from aitrader.domain.calendars import Calendar
-from aitrader.domain.events import BookOpened, DecisionMade, Event, OrderRefused, OrderSending, RunEnded
+from aitrader.domain.events import ActionBooked, BookOpened, DecisionMade, Event, OrderRefused, OrderSending, RunEnded
 from aitrader.engine.desk import Desk
-from aitrader.engine.loop import Turn, open_session
+from aitrader.engine.loop import Turn, book_fills, open_session
+from aitrader.engine.recovery import compare
 from aitrader.engine.schedule import Window, due, window
 from aitrader.engine.state import State
 from aitrader.errors import ConfigError
+from aitrader.journal.memory import MemoryJournal
 
 TRADE: Final = "trade"
 """The command whose runs are looked for in the journal."""
@@ -110,12 +113,59 @@ def catch_up(desk: Desk, state: State, diary: Diary, *, played: Sequence[date], 
     """Book what happened in the sessions that were ``played`` up to ``at`` and are not opened yet, and what is new.
 
     A book that never met a session begins with the last one played. Nothing is decided, and nothing is sent.
+
+    Corporate actions of the session that was met last may come to be known after it was opened, with its bars. They are
+    booked first, where book and account agree with them and not without: the account may not have heard of them either.
+
+    Raises
+    ------
+    BrokerError
+        The broker does not answer.
     """
+    late = _late_actions(desk, state)
+    if late:
+        without = _disagreeing(desk, state, diary, played=played, at=at)
+        told = _recorded(_shadow(desk), state, late)
+        if without and not _disagreeing(desk, told, diary, played=played, at=at):
+            state = _recorded(desk, state, late)
+    return _opened(desk, state, diary, played=played, at=at)
+
+
+def _opened(desk: Desk, state: State, diary: Diary, *, played: Sequence[date], at: datetime) -> State:
     # The session that was met last is looked at again only while none came after it: all its fills would be booked,
     # and those of later ones with them, before the book is valued at its close.
     later = len(played) if state.session is None else bisect_right(played, state.session)
     for session in played[max(min(later, len(played) - 1), 0) :]:
         state = open_session(desk, state, diary.turn(session, at))
+    return state
+
+
+def _late_actions(desk: Desk, state: State) -> tuple[ActionBooked, ...]:
+    """Return the corporate actions on holdings in the session that was met last which are not booked."""
+    if state.session is None:
+        return ()
+    new = Counter(desk.market.actions(state.session)) - Counter(state.acted)
+    return tuple(action for action in new.elements() if action.symbol in state.book.positions)
+
+
+def _disagreeing(desk: Desk, state: State, diary: Diary, *, played: Sequence[date], at: datetime) -> bool:
+    """Say whether positions or cash would differ from the account's once everything was booked, in memory only."""
+    shadow = _shadow(desk)
+    state = book_fills(shadow, _opened(shadow, state, diary, played=played, at=at))
+    found = desk.ask(lambda: compare(state, desk.broker, diary.config.reconcile))
+    return any(one.kind in {"position", "cash"} for one in found)
+
+
+def _shadow(desk: Desk) -> Desk:
+    journal = MemoryJournal()
+    for event in desk.journal.events():
+        journal.append(event)
+    return replace(desk, journal=journal, halts=None)
+
+
+def _recorded(desk: Desk, state: State, actions: Iterable[ActionBooked]) -> State:
+    for action in actions:
+        state = desk.record(state, action)
     return state
 
 
