@@ -164,7 +164,7 @@ def test_a_share_has_its_bounds_in_the_json_schema():
 
 
 def test_live_needs_a_largest_order_in_usd():
-    with pytest.raises(ConfigError, match="mode live needs risk.max_order_notional"):
+    with pytest.raises(ConfigError, match=r"mode live needs risk\.max_order_notional"):
         setting("mode", "live")
 
     live = parse_section(Config, {"mode": "live", "risk": {"max_order_notional": "2500"}})
