@@ -33,7 +33,10 @@ COMMANDS: Final[Table] = {
     "positions": ("aitrader.cli.positions", "Show what a book holds, beside its account."),
     "report": ("aitrader.cli.report", "Draw one session of a book."),
     "reconcile": ("aitrader.cli.reconcile", "Compare our book with the broker's account."),
-    "emergency-shutdown": ("aitrader.cli.emergency_shutdown", "Shut HALT, cancel every open order, close every position."),
+    "emergency-shutdown": (
+        "aitrader.cli.emergency_shutdown",
+        "Shut HALT, cancel every open order, close every position.",
+    ),
     "halt": ("aitrader.cli.halt", "Let only orders leave that reduce a position."),
     "resume": ("aitrader.cli.resume", "Open both latches of a book, HALT and HALT_ENTRIES."),
     "journal": ("aitrader.cli.journal", "List, export and check the record of trading."),
