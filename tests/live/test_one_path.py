@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import polars as pl
 import pytest
 
 from aitrader.backtest.run import run_backtest
@@ -143,6 +144,38 @@ def test_how_often_trade_runs_changes_nothing_about_that(eventful_root, tmp_path
 
     assert len(run_by_run.targets) == SESSIONS // 2
     assert_same(run_by_run, at_once)
+
+
+def test_bars_that_come_each_evening_give_it_on_the_machines_clock_too(eventful_root, tmp_path):
+    root = Path(shutil.copytree(eventful_root, tmp_path / "root"))
+    config = load(root, env={}).config
+    days = last_sessions(root)
+    with Lake.open(root / "data_lake") as lake:
+        bars, actions, series = lake.snapshot().bars(), lake.snapshot().actions(), lake.snapshot().series()
+    bars = bars.filter(
+        pl.col("symbol") != "E"
+    )  # whose missing open the venue knows in the past, and not in the morning
+    shutil.rmtree(root / "data_lake")
+
+    def backfill(chosen: pl.DataFrame) -> None:
+        with Lake.open(root / "data_lake", create=True) as lake:
+            named = {symbol: info for (_, symbol), info in series.items() if symbol != "E"}
+            lake.append("bars/1d", chosen.drop("recorded_at"), source="test", series=named)
+            lake.append("actions", actions.drop("recorded_at"), source="test")
+
+    def run(number: int, moment: datetime) -> None:
+        trade(config, root, Asked(Visit("trade", f"run-{number}", None, fixed_clock(moment))))
+
+    backfill(bars.filter(pl.col("session") <= days[0]))
+    for number, day in enumerate(days[1:]):
+        run(2 * number, XNYS.open_of(day) + timedelta(minutes=6))
+        backfill(bars.filter(pl.col("session") == day))
+        run(2 * number + 1, evening_of(day))
+    with open_book(config, root, Visit("status", "", None, fixed_clock(evening_of(days[-1]))), mode="read") as book:
+        day_by_day = course(book.journal.events(), config.account.cash)
+
+    assert {kind for _, _, kind, _ in day_by_day.actions} == {"split", "dividend"}
+    assert_same(day_by_day, played(config, root, days))
 
 
 def assert_same(one: Course, other: Course) -> None:

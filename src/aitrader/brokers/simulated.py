@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from math import prod
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from aitrader.brokers.matching import AT_OPEN, cash_moved, enters, meets, traded
 from aitrader.brokers.venue import SessionBars, Venue, VenueSession
 from aitrader.config.schema import Costs
 from aitrader.domain.events import ActionBooked
+from aitrader.domain.instruments import exact_price
 from aitrader.domain.orders import (
     Accepted,
     ApprovedOrder,
@@ -276,7 +278,11 @@ class SimulatedBroker:
 
     def _price(self, symbol: Symbol) -> Decimal | None:
         known = self._last_prices()
-        return None if known is None else known[0].price(known[1], symbol)
+        price = None if known is None else known[0].price(known[1], symbol)
+        if price is None or known is None or known[0] is self._bars:
+            return price
+        ratios = [action.value for action in self._acted if action.kind == "split" and action.symbol == symbol]
+        return exact_price(float(price) / prod(ratios)) if ratios else price  # a close of before the split
 
     def _quote(self, symbol: Symbol) -> Quote | None:
         known, price = self._last_prices(), self._price(symbol)
