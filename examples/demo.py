@@ -189,7 +189,9 @@ def _close(story: Story, demo: tuple[str, ...]) -> None:
     print("\nWhat came out")
     for name, value in rows:
         print(f"  {name:<48}{value}")
-    print(f"\nReport: {os.path.relpath(story.root / result['report'])}")
+    (day,) = (story.root / "data_lake" / "reports").glob("*/daily.html")
+    print(f"\nReport of the backtest: {os.path.relpath(story.root / result['report'])}")
+    print(f"Report of the day: {os.path.relpath(day)}")
     print("\nWhere the time went, in seconds")
     for name, seconds in (*story.times, ("all commands", sum(seconds for _, seconds in story.times))):
         print(f"  {name:<48}{seconds:6.1f} s")
