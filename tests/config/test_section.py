@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from pydantic import Field, PositiveInt
 
-from aitrader.config.schema import Section, Share
+from aitrader.config.fields import Section, Share
 from aitrader.config.section import Located, locate, parse_section
 from aitrader.errors import ConfigError
 

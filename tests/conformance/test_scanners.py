@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.domain.snapshot import MarketSnapshot
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import DataError

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from pydantic import SecretStr
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.config.section import parse_section
 from aitrader.domain.calendars import calendar
 from aitrader.domain.clock import fixed_clock

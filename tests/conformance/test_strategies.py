@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.config.section import parse_section
 from aitrader.domain.snapshot import MarketSnapshot
 from aitrader.domain.symbols import Symbol

@@ -7,7 +7,8 @@ from types import ModuleType
 import polars as pl
 import pytest
 
-from aitrader.config.schema import Config, Section
+from aitrader.config.fields import Section
+from aitrader.config.schema import Config
 from aitrader.domain.calendars import calendar
 from aitrader.domain.clock import fixed_clock
 from aitrader.domain.frames import Adjustment

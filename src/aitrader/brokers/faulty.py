@@ -8,7 +8,7 @@ from random import Random
 from typing import Any, Final, TypeVar
 
 from aitrader.brokers.broker import Broker, Market, Outcome
-from aitrader.config.schema import Section, Share
+from aitrader.config.fields import Section, Share
 from aitrader.config.section import parse_section
 from aitrader.domain.orders import Accepted, ApprovedOrder, BrokerOrder, Fill, NotFound, Unknown
 from aitrader.domain.positions import Account, Position

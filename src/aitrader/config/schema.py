@@ -1,119 +1,25 @@
 """The settings: typed, frozen, strict. Each section is one file under ``config/``.
 
-Shares are fractions: written ``10%`` or ``0.10``; a bare number above 1 is an error. Docstrings under the
-fields are the comments of the files that ``aitrader init`` writes. A mapping typed ``Opaque`` belongs to a
-plug-in, which parses it with a model of its own.
+Docstrings under the fields are the comments of the files that ``aitrader init`` writes.
 """
 
-import re
-from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal, get_args, get_origin
+from typing import Annotated, Literal
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     FiniteFloat,
     NonNegativeFloat,
     NonNegativeInt,
-    PlainValidator,
     PositiveFloat,
     PositiveInt,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 
-from aitrader.config.section import Located
+from aitrader.config.fields import FeatureItem, Name, Opaque, Section, Share, Ticker, Weekday, share
 from aitrader.domain.orders import Entry
-from aitrader.domain.symbols import Symbol, parse_symbol
-from aitrader.errors import InvalidSymbolError
-
-_ISO_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-class Section(BaseModel):
-    """A group of settings: frozen, unknown keys are errors, NaN and infinities are errors.
-
-    Text becomes what the field says. Of booleans only true, false, yes and no (so that a ticker ON is never one),
-    of dates only YYYY-MM-DD (so that 2013 is not a second of 1970). A sub-section left empty is its default.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty_groups(cls, values: Any) -> Any:
-        if not isinstance(values, Mapping):
-            return values
-        groups = {name for name, field in cls.model_fields.items() if _is_group(field.annotation)}
-        return {key: value for key, value in values.items() if value is not None or key not in groups}
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _refuse_loose_text(cls, value: Any, info: ValidationInfo) -> Any:
-        annotation = cls.model_fields[str(info.field_name)].annotation
-        kinds = {annotation, *get_args(annotation)}
-        if not isinstance(value, str) or str in kinds:
-            return value
-        if bool in kinds and value.strip().lower() not in {"true", "false", "yes", "no"}:
-            raise ValueError("should be true, false, yes or no")
-        if date in kinds and not _ISO_DATE.fullmatch(value.strip()):
-            raise ValueError("should be a date written YYYY-MM-DD")
-        return value
-
-
-def _is_group(annotation: Any) -> bool:
-    return get_origin(annotation) is dict or (isinstance(annotation, type) and issubclass(annotation, BaseModel))
-
-
-def _opaque(value: Any) -> Located:
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise ValueError("should be a mapping of settings")
-    return value if isinstance(value, Located) else Located(value)
-
-
-def _share(value: object) -> object:
-    if isinstance(value, str) and value.strip().endswith("%"):
-        return float(value.strip()[:-1]) / 100
-    return value
-
-
-def _symbol(value: str) -> Symbol:
-    try:
-        return parse_symbol(value)
-    except InvalidSymbolError as error:
-        raise ValueError(str(error)) from error
-
-
-def _name(value: str) -> str:
-    if not value.replace("_", "").isalnum() or not value.isascii() or len(value) > 12:
-        raise ValueError("a name has at most 12 letters, digits and underscores")
-    return value
-
-
-def is_share(field: FieldInfo) -> bool:
-    """Say whether a field is written as a share, ``10%`` or ``0.10``."""
-    return any(isinstance(item, BeforeValidator) and item.func is _share for item in field.metadata)
-
-
-Share = Annotated[FiniteFloat, Field(ge=0, le=1), BeforeValidator(_share)]
-"""A fraction from 0 to 1, written ``10%`` or ``0.10``."""
-
-Ticker = Annotated[str, AfterValidator(_symbol)]
-Name = Annotated[str, AfterValidator(_name)]
-Opaque = Annotated[dict[str, Any], PlainValidator(_opaque), WithJsonSchema({"type": "object"})]
-"""A plug-in's own settings: text as written, each with its origin (``config.section.Located``). The plug-in parses it
-with ``config.section.parse_section``."""
-
-FeatureItem = str | dict[str, Opaque]
-Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday"]
 
 
 class Data(Section):
@@ -312,9 +218,9 @@ class Risk(Section):
     """Furthest that the fresh price may lie from the price an order was planned with."""
     max_position: Share = 0.10
     """Largest position, as a share of equity."""
-    max_gross: Annotated[FiniteFloat, BeforeValidator(_share), Field(ge=0, le=4)] = 1.0
+    max_gross: Annotated[FiniteFloat, BeforeValidator(share), Field(ge=0, le=4)] = 1.0
     """Largest sum of absolute positions, as a share of equity."""
-    max_net: Annotated[FiniteFloat, BeforeValidator(_share), Field(ge=0, le=4)] = 1.0
+    max_net: Annotated[FiniteFloat, BeforeValidator(share), Field(ge=0, le=4)] = 1.0
     """Largest sum of signed positions, as a share of equity."""
     cash_reserve: Share = 0.02
     """Share of equity that buys must leave in cash."""

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from aitrader.config.schema import Config, Section, is_share
+from aitrader.config.fields import Section, is_share
+from aitrader.config.schema import Config
 from aitrader.config.secrets import CREDENTIALS
 
 WIDTH: Final = 110

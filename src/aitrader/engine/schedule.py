@@ -3,7 +3,8 @@
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
-from aitrader.config.schema import Schedule, Weekday
+from aitrader.config.fields import Weekday
+from aitrader.config.schema import Schedule
 from aitrader.domain.calendars import Calendar
 from aitrader.domain.orders import Entry
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from aitrader.config.schema import Section, Share
+from aitrader.config.fields import Section, Share
 from aitrader.errors import ModelStoreError, ModelTrainingError
 
 FloatArray = NDArray[np.float64]

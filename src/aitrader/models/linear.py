@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError
 from sklearn.linear_model import Ridge
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.errors import ModelStoreError, ModelTrainingError
 
 FloatArray = NDArray[np.float64]

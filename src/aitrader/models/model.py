@@ -5,7 +5,7 @@ from typing import ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 
 FloatArray = NDArray[np.float64]
 

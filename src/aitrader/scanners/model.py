@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 
 from pydantic import PositiveInt
 
-from aitrader.config.schema import Name, Section
+from aitrader.config.fields import Name, Section
 from aitrader.domain.snapshot import FloatArray
 from aitrader.errors import DataError
 from aitrader.panel.expr import Expr

@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import Field, PositiveInt
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.domain.snapshot import FloatArray
 from aitrader.panel.expr import Expr
 from aitrader.scanners.explain import is_comparison, rule_reason, sides, written

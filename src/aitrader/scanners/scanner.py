@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.domain.snapshot import FloatArray, MarketSnapshot
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import DataError, InsufficientDataError

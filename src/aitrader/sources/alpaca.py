@@ -13,7 +13,7 @@ import httpx2
 import polars as pl
 from pydantic import PositiveFloat, SecretStr
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.domain.frames import Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final
 import polars as pl
 from pydantic import Field
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.domain.frames import BARS, Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol, from_file_name

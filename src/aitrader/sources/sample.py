@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 
 import polars as pl
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.domain.frames import Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol, parse_symbol

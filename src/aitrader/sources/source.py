@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Protocol
 import polars as pl
 from pydantic import SecretStr
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.domain.calendars import Calendar
 from aitrader.domain.clock import Clock
 from aitrader.domain.frames import ACTIONS, BARS, INSTANT, Adjustment

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 import polars as pl
 from pydantic import PositiveFloat, PositiveInt
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.domain.frames import Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol

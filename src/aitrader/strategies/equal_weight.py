@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.domain.snapshot import MarketSnapshot
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import DataError

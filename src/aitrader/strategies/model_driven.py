@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from pydantic import PositiveInt
 
-from aitrader.config.schema import Name, Section
+from aitrader.config.fields import Name, Section
 from aitrader.domain.snapshot import MarketSnapshot
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import DataError

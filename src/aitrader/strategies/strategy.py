@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.domain.snapshot import BoolArray, MarketSnapshot
 from aitrader.domain.symbols import Symbol
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.errors import InsufficientDataError, ModelTrainingError
 from aitrader.models.model import Model
 from aitrader.models.passport import Golden

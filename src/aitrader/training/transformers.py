@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from aitrader.config.schema import Section
+from aitrader.config.fields import Section
 from aitrader.errors import ModelStoreError
 from aitrader.registry import unknown_name
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from aitrader.config.schema import Config, is_share
+from aitrader.config.fields import is_share
+from aitrader.config.schema import Config
 from aitrader.jobs.checks.drills import DRILLS, Drill, is_off, value_of
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.reports.figures import amount

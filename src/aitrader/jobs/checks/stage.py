@@ -11,7 +11,8 @@ import numpy as np
 
 from aitrader.brokers.simulated import SimulatedBroker
 from aitrader.brokers.venue import SessionBars
-from aitrader.config.schema import Costs, Execution, Portfolio, Reconcile, Risk, Section
+from aitrader.config.fields import Section
+from aitrader.config.schema import Costs, Execution, Portfolio, Reconcile, Risk
 from aitrader.domain.calendars import calendar
 from aitrader.domain.events import ActionBooked, BookValued, DecisionMade, Event, Latch
 from aitrader.domain.orders import ApprovedOrder, Entry, Order, Side, Unknown, client_order_id
