@@ -132,7 +132,7 @@ def page(rows: Sequence[Row], found: Mapping[str, Result]) -> str:
         f"| faults not reached yet | {states['open']} |",
         f"| faults with a failing test | {states['failed']} |",
         f"| test cases passed / failed / skipped | {cases['passed']} / {cases['failed']} / {cases['skipped']} |",
-        f"| kill -9 just before a durable system call | {counts['kills']} |",
+        f"| kill -9 just before a call that makes something durable | {counts['kills']} |",
         f"| kill -9 at a random moment, with a broker that loses answers | {counts['random_kills']} |",
         f"| orders checked after them | {counts['orders']} |",
         f"| orders that the account has twice | {counts['duplicates']} |",
