@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from aitrader.config.fields import Section, is_share
 from aitrader.config.load import load
-from aitrader.config.schema import Config, Risk, Section, is_share
+from aitrader.config.schema import Config, Risk
 from aitrader.config.section import parse_section
 from aitrader.errors import ConfigError
 
