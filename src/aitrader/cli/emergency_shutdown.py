@@ -1,6 +1,9 @@
 """`aitrader emergency-shutdown`, for the accounts that the kill switch hands over."""
 
+import select
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,10 +58,12 @@ def _settings(run: Run, root: "Path") -> "tuple[Config, tuple[str, ...]]":
 def _confirmed(shown: Sequence[str]) -> bool:
     for line in shown:
         say(line)
-    try:
-        return typer.confirm("Cancel and close all of it?", err=True)
-    except typer.Abort:
-        return False
+    sys.stderr.write("Cancel and close all of it? [y/N]: ")
+    sys.stderr.flush()
+    with suppress(OSError, ValueError):  # a stream that is no file
+        # A signal ends this wait. It would not end a read: Polars asks the system to restart those after Ctrl-C.
+        select.select([sys.stdin], [], [])
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _tables(report: "ShutdownReport") -> list[Any]:
