@@ -203,7 +203,7 @@ def _meaning(field: Any) -> str:
         for name, word in (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below"))
         if getattr(item, name, None) is not None
     ]
-    share = any(getattr(getattr(item, "func", None), "__name__", "") == "_share" for item in field.metadata)
+    share = any(getattr(getattr(item, "func", None), "__name__", "") == "share" for item in field.metadata)
     allowed = f"Allowed: {', '.join(limits)}{' (write 10% or 0.10)' if share else ''}. " if limits else ""
     return f"{allowed}{field.description or 'Correct it there.'}".replace("\n", " ")
 
