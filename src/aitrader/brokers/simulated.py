@@ -279,7 +279,7 @@ class SimulatedBroker:
     def _price(self, symbol: Symbol) -> Decimal | None:
         known = self._last_prices()
         price = None if known is None else known[0].price(known[1], symbol)
-        if price is None or known is None or known[0] is self._bars:
+        if price is None or known is None or not self._running or known[0] is self._bars:
             return price
         ratios = [action.value for action in self._acted if action.kind == "split" and action.symbol == symbol]
         return exact_price(float(price) / prod(ratios)) if ratios else price  # a close of before the split
