@@ -31,6 +31,19 @@ def test_an_after_open_order_fills_at_the_open_plus_half_the_spread_five_minutes
     assert broker.account().cash == Decimal("7999.00")
 
 
+def test_what_a_purchase_costs_is_missing_from_the_equity_at_once(bars_of, approve_order):
+    broker = SimulatedBroker("SIM-main", Decimal(10_000), Costs(spread_bps=10, impact_bps=0))
+    broker.open_session(bars_of(0, {"A": (20.0, 22.0)}))
+    broker.submit(approve_order("A", 100))  # at 20.01
+
+    account = broker.account()
+    assert account.equity == account.cash + 100 * broker.market(["A"]).quotes["A"].mid == 9_999
+
+    broker.close_session()
+
+    assert broker.account().equity == 7_999 + 2_200
+
+
 def test_impact_and_fees_come_on_top(bars_of, approve_order):
     costs = Costs(spread_bps=0, impact_bps=10, max_volume_share=0.10, commission_per_share=0.005, commission_bps=1)
     broker = SimulatedBroker("SIM-main", Decimal(10_000), costs)

@@ -372,3 +372,6 @@ class SimulatedBroker:
         fee = commission(quantity, price, self._costs)
         name = f"{self._number}-F{len(self._ledger.fills) + 1:06d}"
         self._ledger.record(Fill(name, order.client_id, order.symbol, order.side, quantity, price, fee, at))
+        known = self._price(order.symbol)
+        if known is not None:  # what the spread and the impact cost shows at once
+            self._ledger.marks[order.symbol] = known
