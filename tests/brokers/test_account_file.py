@@ -9,6 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
 from pathlib import Path
 from threading import Event
 
@@ -242,12 +243,30 @@ def test_a_file_that_holds_no_account_is_not_made_one(opened, tmp_path, text):
     assert (tmp_path / "paper.sqlite").read_bytes() == text
 
 
-def test_a_file_of_a_newer_version_is_left_alone(busy, opened, tmp_path):
-    with sqlite3.connect(tmp_path / "paper.sqlite") as newer:
-        newer.execute("PRAGMA user_version = 9")
-    newer.close()
+@pytest.mark.parametrize(("version", "cure"), [(9, "or a newer one"), (1, "begin another book")])
+def test_a_file_of_another_version_is_left_alone(busy, opened, tmp_path, version, cure):
+    with sqlite3.connect(tmp_path / "paper.sqlite") as other:
+        other.execute(f"PRAGMA user_version = {version}")
+    other.close()
 
-    with pytest.raises(BrokerError, match="has version 9; this program knows 1"):
+    with pytest.raises(BrokerError, match=f"has version {version}; this program knows 2") as refused:
+        opened()
+
+    assert cure in refused.value.fix
+
+
+def test_a_file_of_this_version_in_other_words_is_refused(busy, opened, tmp_path):
+    """A standing without ``acted``, as an older program wrote it, sealed with its own hash."""
+    with sqlite3.connect(tmp_path / "paper.sqlite") as other:
+        chain, count = other.execute("SELECT chain, seq FROM rows ORDER BY seq DESC LIMIT 1").fetchone()
+        (venue,) = other.execute("SELECT body FROM venue").fetchone()
+        (body,) = other.execute("SELECT body FROM standing").fetchone()
+        body = json.dumps({name: value for name, value in json.loads(body).items() if name != "acted"})
+        digest = sha256("\x1f".join([chain, str(count), venue, body]).encode()).hexdigest()
+        other.execute("UPDATE standing SET body = ?, digest = ?", (body, digest))
+    other.close()
+
+    with pytest.raises(BrokerError, match="cannot read: KeyError"):
         opened()
 
 

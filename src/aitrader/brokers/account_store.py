@@ -28,7 +28,9 @@ from aitrader.domain.events import ActionBooked
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import BrokerError
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""Of the tables and of what their texts hold; to be raised with every change of either."""
+
 WAIT_SECONDS: Final = 5.0
 
 _TABLES: Final = MetaData()
@@ -155,12 +157,24 @@ class AccountFile:
             if self._db.exec_driver_sql("PRAGMA quick_check(1)").scalar_one() != "ok":
                 raise self._damaged("its pages")
             seen = self._version()
+            kept = self._kept()
+        self._seen = seen
+        return kept
+
+    def _kept(self) -> Kept:
+        try:
             text = self._db.execute(select(_ACCOUNT.c.body)).scalar_one()
             rows = tuple(self._rows(_hash(text)))
             standing = self._standing()
-            beginning = TypeAdapter(Beginning).validate_json(text)
-        self._seen = seen
-        return Kept(beginning, rows, standing)
+            return Kept(TypeAdapter(Beginning).validate_json(text), rows, standing)
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+            if isinstance(error, UnicodeDecodeError):
+                raise
+            # The hashes hold, so that it is what was written: in words that this program does not know.
+            raise BrokerError(
+                f"The account file {self._path} says something that this program cannot read: {error!r}.",
+                fix="Use the version of aitrader that wrote it, or begin another book with --book NAME.",
+            ) from error
 
     def save(self, rows: Sequence[Row], standing: Standing) -> None:
         """Add ``rows`` to the file, and replace what is known besides, if anything changed; inside a transaction."""
@@ -219,9 +233,10 @@ class AccountFile:
 
     def _unfit(self, version: int) -> BrokerError:
         if version:
+            cure = "or a newer one" if version > VERSION else "or begin another book with --book NAME"
             return BrokerError(
                 f"The account file {self._path} has version {version}; this program knows {VERSION}.",
-                fix="Use the version of aitrader that wrote it, or a newer one.",
+                fix=f"Use the version of aitrader that wrote it, {cure}.",
             )
         return BrokerError(
             f"The account file {self._path} holds no account.",
