@@ -4,7 +4,17 @@ from decimal import Decimal
 
 import pytest
 
-from aitrader.brokers.faulty import FAULTS_OF, LAG, Fault, FaultSettings, FaultyBroker, listed, seeded, wrap
+from aitrader.brokers.faulty import (
+    FAULTS_OF,
+    LAG,
+    Fault,
+    FaultSettings,
+    FaultyBroker,
+    fault_settings,
+    listed,
+    seeded,
+    wrap,
+)
 from aitrader.domain.orders import Accepted, BrokerOrder, Entry, NotFound, OrderStatus, Refused, Unknown
 from aitrader.errors import BrokerError, ConfigError
 
@@ -147,13 +157,35 @@ def test_a_fault_that_a_method_cannot_have_is_a_mistake_of_the_plan():
 
 
 def test_settings_are_text_and_are_checked(inner, approve_order):
-    broker = wrap(inner, {"seed": "3", "rate": "100%", "kinds": ["drop_before"]})
+    broker = wrap(inner, fault_settings({"seed": "3", "rate": "100%", "kinds": ["drop_before"]}), 0)
 
     assert isinstance(broker.submit(approve_order("A", 1)), Unknown)
+    assert fault_settings({}) is None
     with pytest.raises(ConfigError, match="rate"):
-        wrap(inner, {"rate": "2"})
+        fault_settings({"rate": "2"})
     with pytest.raises(ConfigError, match="sed"):
-        wrap(inner, {"sed": "2"})
+        fault_settings({"sed": "2"})
+
+
+def test_another_run_fails_at_other_calls_and_the_same_run_at_the_same():
+    settings = FaultSettings(seed=7, rate=0.5)
+    calls = [(method, number) for method in FAULTS_OF for number in range(1, 20)]
+    drawn = [[seeded(settings, run)(*call) for call in calls] for run in (12, 12, 14)]
+
+    assert drawn[0] == drawn[1]
+    assert drawn[0] != drawn[2]
+
+
+def test_a_command_that_fails_at_its_first_question_gets_through_when_it_is_run_again(inner):
+    """Rows are added by every run, so that the first question meets other dice."""
+
+    def answered(rows):
+        try:
+            return wrap(inner, FaultSettings(seed=7, rate=0.5), rows).account() is not None
+        except BrokerError:
+            return False
+
+    assert {answered(rows) for rows in range(2, 40, 2)} == {True, False}
 
 
 def test_without_faults_the_broker_is_itself(inner, approve_order):

@@ -563,6 +563,30 @@ def test_answers_that_get_lost_send_no_order_twice(run_cli, even_root):
     assert len(set(sent(even_root))) == 12
 
 
+@pytest.mark.parametrize("command", ["trade", "status", "reconcile"])
+def test_faults_that_are_none_are_told_before_the_accounts_clock_moves(
+    run_cli, two_lines, even_root, files_in, command
+):
+    run_cli(*OPEN, root=even_root)
+    before = {path: data for path, data in files_in(even_root / "state").items() if "sqlite-" not in path.name}
+    wrong = ("--now", "2013-08-09T18:00-04:00", "--set", "account.faults.rate=2")
+
+    two_lines(run_cli(command, *wrong, root=even_root), 2, "account.faults.rate")
+
+    after = {path: data for path, data in files_in(even_root / "state").items() if "sqlite-" not in path.name}
+    assert after == before
+    assert run_cli("trade", "--now", "2013-08-08T09:46-04:00", root=even_root).code == 0
+
+
+def test_a_run_that_lost_its_answers_is_followed_by_one_that_loses_others(run_cli, even_root):
+    faults = ("--set", "account.faults={seed: 3, rate: 0.3}", "--set", "risk.max_unknown_orders=1000")
+
+    codes = [run_cli(*OPEN, *faults, root=even_root).code for _ in range(12)]
+
+    assert codes[0] == 5
+    assert 0 in codes
+
+
 def test_on_the_machines_clock_an_order_waits_for_the_bar_of_its_session(even_root, made_bars, store_bars):
     shutil.rmtree(even_root / "data_lake")
     bars = made_bars(sessions=40)

@@ -71,7 +71,7 @@ class FaultSettings(Section):
     """How often a broker fails, in which ways, and with which dice."""
 
     seed: int = 0
-    """The same seed gives the same faults."""
+    """The same seed gives the same faults to the same runs."""
     rate: Share = 0.2
     """Share of the calls that fail."""
     kinds: tuple[Fault, ...] = tuple(Fault)
@@ -92,20 +92,35 @@ def listed(faults: Mapping[tuple[str, int], Fault]) -> Plan:
     return lambda method, number: faults.get((method, number))
 
 
-def seeded(settings: FaultSettings) -> Plan:
-    """Return the plan in which a share of all calls fails at random, each call for itself."""
+def seeded(settings: FaultSettings, run: int = 0) -> Plan:
+    """Return the plan in which a share of all calls fails at random, each call for itself.
+
+    ``run`` is what differs from one run to the next: without it every run would fail at the same call, and none would
+    get beyond it.
+    """
 
     def plan(method: str, number: int) -> Fault | None:
-        dice = Random(f"{settings.seed} {method} {number}")  # noqa: S311 - faults, not secrets
+        dice = Random(f"{settings.seed} {run} {method} {number}")  # noqa: S311 - faults, not secrets
         possible = [fault for fault in FAULTS_OF[method] if fault in settings.kinds]
         return dice.choice(possible) if possible and dice.random() < settings.rate else None
 
     return plan
 
 
-def wrap(broker: Broker, settings: Mapping[str, Any]) -> "FaultyBroker":
-    """Return ``broker`` with the faults that the user's ``settings`` ask for (see ``FaultSettings``)."""
-    return FaultyBroker(broker, seeded(parse_section(FaultSettings, settings, "account.faults")))
+def fault_settings(settings: Mapping[str, Any]) -> FaultSettings | None:
+    """Return what the user's ``account.faults`` say; None where they are empty.
+
+    Raises
+    ------
+    ConfigError
+        A setting is wrong. Ask before the account is touched.
+    """
+    return parse_section(FaultSettings, settings, "account.faults") if settings else None
+
+
+def wrap(broker: Broker, settings: FaultSettings, run: int) -> "FaultyBroker":
+    """Return ``broker`` with the faults that ``settings`` ask for. ``run``: rows in the journal when the run began."""
+    return FaultyBroker(broker, seeded(settings, run))
 
 
 class FaultyBroker:

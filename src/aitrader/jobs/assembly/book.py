@@ -9,7 +9,7 @@ from typing import Literal
 
 from aitrader.brokers.account_file import PaperAccount
 from aitrader.brokers.broker import Broker
-from aitrader.brokers.faulty import wrap
+from aitrader.brokers.faulty import fault_settings, wrap
 from aitrader.brokers.simulated import SimulatedBroker
 from aitrader.config.schema import Config
 from aitrader.disk.files import make_folder
@@ -99,7 +99,7 @@ def open_book(
     UsageError
         There is no such book yet (without ``create``), or ``now`` lies before the account's own time.
     """
-    folder = book_folder(root, config.book)
+    folder, faults = book_folder(root, config.book), fault_settings(config.account.faults)
     with ExitStack() as stack:
         if create and mode != "read":
             make_folder(folder, 0o700)
@@ -116,8 +116,8 @@ def open_book(
             paper = stack.enter_context(_paper(config, folder, key, visit, create=fresh))
             kept = stack.enter_context(DatabaseJournal.open(folder / JOURNAL, account=key, create=fresh))
             made = _read(paper, kept, visit, venue) if mode == "read" else _advanced(paper, kept, visit, venue)
-            if mode != "read" and config.account.faults:
-                made = replace(made, broker=wrap(made.broker, config.account.faults))
+            if mode != "read" and faults:
+                made = replace(made, broker=wrap(made.broker, faults, len(made.journal.events())))
             if fresh:
                 write_account(folder, key)
         state = State.of(made.journal.events())

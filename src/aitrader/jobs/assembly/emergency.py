@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from aitrader.brokers.account_file import PaperAccount
-from aitrader.brokers.faulty import wrap
+from aitrader.brokers.faulty import FaultSettings, fault_settings, wrap
 from aitrader.brokers.simulated import SimulatedBroker
 from aitrader.config.schema import Config
 from aitrader.domain.calendars import Calendar, calendar
@@ -20,7 +20,7 @@ from aitrader.engine.decide import Rules, closes
 from aitrader.engine.desk import Desk
 from aitrader.engine.recovery import recover
 from aitrader.engine.state import State
-from aitrader.errors import LakeError, UsageError
+from aitrader.errors import ConfigError, LakeError, UsageError
 from aitrader.jobs.assembly.folders import JOURNAL, PAPER, Visit, paper_key
 from aitrader.jobs.assembly.venue import LakeVenue
 from aitrader.journal.account import AccountKey
@@ -152,9 +152,10 @@ def open_account(
         at = file.at
     paper = file.copied() if dry_run else file
     journal, state = _journal(target.folder / JOURNAL, key, stack, problems, dry_run=dry_run)
+    faults = _faults(own, problems)
     desk = Desk(
         Past(venue),
-        wrap(paper, own.account.faults) if own.account.faults else paper,
+        wrap(paper, faults, len(journal.events())) if faults else paper,
         journal,
         MappingProxyType({}),
         Rules(own.book, own.portfolio, own.execution, own.risk, settlement=own.account.settlement),
@@ -164,6 +165,14 @@ def open_account(
     opened = Opened(own, key, paper, journal, state, at, venue, version, desk, waited, problems)
     opened.advance()
     return opened
+
+
+def _faults(config: Config, problems: list[str]) -> FaultSettings | None:
+    try:
+        return fault_settings(config.account.faults)
+    except ConfigError as error:  # no setting keeps the closes from leaving
+        problems.append(f"the account is closed without faults: {error}".rstrip("."))
+        return None
 
 
 def _time(paper: PaperAccount, visit: Visit, problems: list[str]) -> datetime:
