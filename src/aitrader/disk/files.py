@@ -29,9 +29,11 @@ def sync_file(descriptor: int) -> None:
 
 
 def make_folder(folder: Path, mode: int = 0o777) -> None:
-    """Make ``folder`` with ``mode``, and those above it that are missing, for good; one that exists stays as it is."""
+    """Make ``folder`` and what is missing above it, with ``mode`` and for good; one that exists stays as it is."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(mode, parents=True, exist_ok=True)
+    for path in reversed(missing[1:]):
+        path.mkdir(mode, exist_ok=True)
+    folder.mkdir(mode, exist_ok=True)
     for path in missing:
         sync_folder(path.parent)
 

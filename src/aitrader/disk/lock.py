@@ -31,7 +31,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
 
 def _lock(path: Path, what: str) -> int:
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error}.", fix="Check free space and permissions.") from error
     try:

@@ -24,6 +24,7 @@ from typing import Any, Final, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from aitrader.disk.files import replacing, sync_folder
+from aitrader.disk.trust import doubt
 from aitrader.envelope import jsonable
 from aitrader.errors import LakeError, ModelStoreError
 
@@ -245,8 +246,8 @@ def _checked_folder(folder: Path) -> Path:
             raise ModelStoreError(f"{path} cannot be read: {error.strerror}.", fix=_AGAIN) from error
         if not stat.S_ISDIR(status.st_mode):
             raise ModelStoreError(f"{path} is a link or a file, not a folder of this lake.", fix=_AGAIN)
-        if status.st_mode & stat.S_IWOTH:
-            raise ModelStoreError(f"{path} can be written by every user.", fix=f"Run: chmod o-w {path}")
+        if found := doubt(path):
+            raise ModelStoreError(found.what, fix=found.fix)
     return folder
 
 

@@ -1,12 +1,16 @@
 """Where a book stands and who visits it; light, so that a command which only moves a latch loads nothing else."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from aitrader.disk.trust import Doubt, doubt
 from aitrader.domain.clock import Clock
-from aitrader.errors import UsageError
+from aitrader.domain.events import Latch
+from aitrader.errors import JournalError, UsageError
 from aitrader.journal.account import AccountKey
 
 JOURNAL: Final = "journal.sqlite"
@@ -29,6 +33,33 @@ class Visit:
 def book_folder(root: Path, book: str) -> Path:
     """Return the folder that holds everything of one book."""
     return root / "state" / book
+
+
+def safe_folder(root: Path, book: str) -> Path:
+    """Return the folder of ``book``, which may not be there yet.
+
+    Raises
+    ------
+    JournalError
+        Somebody else could have written what is in it.
+    """
+    folder = book_folder(root, book)
+    for found in doubts(folder):
+        raise JournalError(f"{found.what} What is in the book {book!r} cannot be believed.", fix=found.fix)
+    return folder
+
+
+def doubts(folder: Path) -> Iterator[Doubt]:
+    """Yield why the folder of a book, or what is read of it, cannot be believed; latches count whatever they are."""
+    latches = {latch.value for latch in Latch}
+    try:
+        inside = [path for path in folder.iterdir() if path.name not in latches]
+    except OSError:
+        inside = []  # there is nothing, or what opens it says why it cannot be read
+    for path in (folder.parent, folder, *sorted(inside)):
+        with suppress(OSError):
+            if found := doubt(path):
+                yield found
 
 
 def paper_key(book: str) -> AccountKey:
