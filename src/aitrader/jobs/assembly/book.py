@@ -24,9 +24,9 @@ from aitrader.jobs.assembly.folders import (
     PAPER,
     SIMULATED,
     Visit,
-    book_folder,
     no_book,
     paper_key,
+    safe_folder,
 )
 from aitrader.jobs.assembly.venue import LakeVenue
 from aitrader.journal.account import AccountKey, read_account, write_account
@@ -37,8 +37,8 @@ from aitrader.journal.memory import MemoryJournal
 from aitrader.lake.store import Lake
 
 __all__ = [
-    "JOURNAL", "LOCK", "PAPER", "SIMULATED", "Mode", "OpenBook", "Visit", "book_folder", "no_book", "open_book",
-    "paper_key",
+    "JOURNAL", "LOCK", "PAPER", "SIMULATED", "Mode", "OpenBook", "Visit", "no_book", "open_book", "paper_key",
+    "safe_folder",
 ]  # fmt: skip
 
 Mode = Literal["write", "unlocked", "read"]
@@ -93,13 +93,13 @@ def open_book(
     LockHeldError
         Another process works on the book.
     JournalError, BrokerError
-        Journal or account are missing, damaged, of another account or of a newer version.
+        Journal or account are missing, damaged, of another account or of a newer version, or others may write them.
     LakeError, InsufficientDataError
         There is no lake, or no bars in it.
     UsageError
         There is no such book yet (without ``create``), or ``now`` lies before the account's own time.
     """
-    folder, faults = book_folder(root, config.book), fault_settings(config.account.faults)
+    folder, faults = safe_folder(root, config.book), fault_settings(config.account.faults)
     with ExitStack() as stack:
         if create and mode != "read":
             make_folder(folder, 0o700)

@@ -21,7 +21,7 @@ from aitrader.engine.desk import Desk
 from aitrader.engine.recovery import recover
 from aitrader.engine.state import State
 from aitrader.errors import ConfigError, LakeError, UsageError
-from aitrader.jobs.assembly.folders import JOURNAL, PAPER, Visit, paper_key
+from aitrader.jobs.assembly.folders import JOURNAL, PAPER, Visit, doubts, paper_key
 from aitrader.jobs.assembly.venue import LakeVenue
 from aitrader.journal.account import AccountKey
 from aitrader.journal.database import DatabaseJournal
@@ -133,7 +133,7 @@ def open_account(
     UsageError
         ``visit.now`` lies before the account's own time.
     """
-    problems: list[str] = []
+    problems = [f"{found.what} {found.fix}" for found in doubts(target.folder)]
     key = target.key or paper_key(target.name)
     own = config.model_copy(update={"book": target.name})
     file = stack.enter_context(
