@@ -12,7 +12,7 @@ from aitrader.config.schema import Config
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.domain.symbols import Symbol, parse_symbol
 from aitrader.errors import InsufficientDataError, JournalError
-from aitrader.jobs.assembly.book import JOURNAL, book_folder
+from aitrader.jobs.assembly.book import JOURNAL, safe_folder
 from aitrader.jobs.assembly.data import Market
 from aitrader.jobs.assembly.opinions import ModelUsed
 from aitrader.jobs.assembly.sight import Asked, Sight, look
@@ -155,8 +155,8 @@ def explain(
 
 def _traced(config: Config, root: Path, symbol: Symbol, now: datetime | None) -> tuple[Trace | None, tuple[str, ...]]:
     """Return what the book's journal says of ``symbol`` up to ``now``, and why it cannot be read."""
-    folder = book_folder(root, config.book)
     try:
+        folder = safe_folder(root, config.book)
         key = read_account(folder)
         if key is None:
             return None, ()

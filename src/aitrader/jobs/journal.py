@@ -10,7 +10,7 @@ from typing import Any
 from aitrader.disk.files import write_text
 from aitrader.envelope import jsonable
 from aitrader.errors import JournalError
-from aitrader.jobs.assembly.folders import JOURNAL, book_folder, no_book
+from aitrader.jobs.assembly.folders import JOURNAL, no_book, safe_folder
 from aitrader.journal.account import read_account
 from aitrader.journal.database import DatabaseJournal
 from aitrader.journal.rows import KINDS, Row, to_body
@@ -124,7 +124,7 @@ def texts(lines: Iterable[Line]) -> Iterable[str]:
 
 
 def _opened(root: Path, book: str) -> DatabaseJournal:
-    folder = book_folder(root, book)
+    folder = safe_folder(root, book)
     account = read_account(folder)
     if account is None and not (folder / JOURNAL).exists():
         raise no_book(book)

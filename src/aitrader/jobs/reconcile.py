@@ -37,10 +37,10 @@ from aitrader.jobs.assembly.book import (
     PAPER,
     OpenBook,
     Visit,
-    book_folder,
     no_book,
     open_book,
     paper_key,
+    safe_folder,
 )
 from aitrader.jobs.assembly.desk import brought_up_to_date
 from aitrader.jobs.assembly.rebuild import Opening, rebuilt
@@ -186,7 +186,7 @@ def _told(book: OpenBook, state: State, differences: tuple[Difference, ...], new
 
 def _rebuild(config: Config, root: Path, asked: Asked) -> tuple[str, ...]:
     """Put a new journal in the place of one that cannot be used; return the files of the old one, kept beside it."""
-    folder, visit = book_folder(root, config.book), asked.visit
+    folder, visit = safe_folder(root, config.book), asked.visit
     if not folder.is_dir():
         raise no_book(config.book)
     with ExitStack() as stack:

@@ -9,7 +9,7 @@ from aitrader.disk.lock import locked
 from aitrader.domain.events import Latch, Unlatched
 from aitrader.engine.state import State
 from aitrader.errors import RefusedError, UsageError
-from aitrader.jobs.assembly.folders import JOURNAL, LOCK, SIMULATED, Visit, book_folder, no_book
+from aitrader.jobs.assembly.folders import JOURNAL, LOCK, SIMULATED, Visit, no_book, safe_folder
 from aitrader.jobs.assembly.latches import book_time, key_of, left_receipt
 from aitrader.journal.account import AccountKey, read_account
 from aitrader.journal.database import DatabaseJournal
@@ -51,7 +51,7 @@ def resume(config: Config, root: Path, asked: Asked) -> Resumed:
     JournalError, BrokerError
         Journal or account are missing, damaged, or not of this book; nothing is opened.
     """
-    visit, started, folder = asked.visit, asked.visit.clock(), book_folder(root, config.book)
+    visit, started, folder = asked.visit, asked.visit.clock(), safe_folder(root, config.book)
     halts = FileLatches(latch_folders(root, config.book), environment_halt=visit.halted)
     if not folder.is_dir():
         if not halts.standing():
