@@ -189,6 +189,30 @@ def test_closes_that_the_journal_missed_are_adopted_by_the_next_run(traded, shut
     assert len([one for one in rows(traded, OrderSending) if one.order.closing]) == 3
 
 
+@pytest.mark.parametrize("json", [True, False])
+def test_closes_that_trade_finds_at_the_account_are_not_orders_that_it_sent(traded, shutdown, run_cli, json):
+    book = traded / "state" / "main"
+    kept = {path: path.read_bytes() for path in book.glob("journal.sqlite*")}
+    assert shutdown(MORNING)[0] == 0
+    for path in book.glob("journal.sqlite*"):
+        path.unlink()
+    for path, data in kept.items():
+        path.write_bytes(data)
+    (book / "HALT").unlink()
+
+    ran = run_cli("trade", "--now", "2013-08-09T10:10-04:00", *(("--json",) if json else ()), root=traded)
+
+    assert ran.code == 0, ran.err
+    assert len([one for one in rows(traded, OrderSending) if one.order.closing]) == 3
+    if json:
+        result = ran.envelope["result"]
+        assert (ran.envelope["status"], result["sent"], result["fills"]) == ("skipped", 0, 3)
+        assert [line["planned_price"] for line in result["orders"]] == [None] * 3
+    else:
+        assert "0 sent now, 3 fills booked" in ran.out
+        assert " 0.00 " not in ran.out
+
+
 @pytest.mark.parametrize("sent", [False, True])
 def test_a_close_that_a_killed_run_left_open_is_resolved(traded, shutdown, sent):
     config = load(traded, env={}).config

@@ -31,6 +31,9 @@ from aitrader.live.session import Appointment, Stand
 
 _SHOWN: Final = 5
 
+_STAYED: Final = frozenset({"refused", "rejected", "planned", "absent"})
+"""What is said of an order that is not at the account."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -133,6 +136,13 @@ class _Course:
         """The rows of this run."""
         return self.book.journal.events()[self.begun :]
 
+    @property
+    def requested(self) -> frozenset[str]:
+        """The ids of the orders that this run requested; closes that it found at the account are not its own."""
+        return frozenset(
+            row.order.client_id for row in self.rows if isinstance(row, OrderSending) and not row.order.closing
+        )
+
     def pause(self) -> None:
         self.progress(Progress("trade", 2, 4, "orders"))
 
@@ -225,7 +235,7 @@ def _verdict(course: _Course, now: Current, meeting: Appointment, lines: Sequenc
 
 def _sent(course: _Course, meeting: Appointment, lines: Sequence[OrderLine]) -> tuple[Status, str]:
     """Say what became of the orders of a decision whose window is open."""
-    left = [line for line in lines if line.status not in {"refused", "rejected", "planned", "absent"}]
+    left = [line for line in lines if line.status not in _STAYED]
     stopped = [line for line in lines if line not in left]
     reasons = "; ".join(f"{line.symbol}: {line.reason or line.status}" for line in stopped[:_SHOWN])
     halted = any(line.reason.startswith("halt") for line in stopped)
@@ -236,7 +246,7 @@ def _sent(course: _Course, meeting: Appointment, lines: Sequence[OrderLine]) -> 
         )
     if stopped:
         return "partial", f"{len(left)} of {len(lines)} orders left; {reasons}"
-    if any(isinstance(row, OrderSending | DecisionMade) for row in course.rows):
+    if course.requested or any(isinstance(row, DecisionMade) for row in course.rows):
         return "done", f"the decision on the bars of {meeting.last}: {len(lines)} orders"
     return (
         "skipped",
@@ -266,7 +276,7 @@ def _report(
         due=tuple(sorted(meeting.due)),
         targets=weights,
         orders=lines,
-        sent=sum(isinstance(row, OrderSending) for row in course.rows),
+        sent=sum(line.client_id in course.requested and line.status not in _STAYED for line in lines),
         fills=sum(isinstance(row, FillBooked) for row in course.rows),
         models=now.market.models,
         equity=account.equity,

@@ -15,6 +15,8 @@ from aitrader.jobs.assembly.courses import Course, told
 class OrderLine:
     """One order. Prices in USD per share; ``sent_at`` (UTC) is None where it never left.
 
+    ``planned_price`` is None where no plan is known: of a close that the kill switch sent without the journal.
+
     ``status`` is the broker's (open, filled, ...), or planned (not sent yet), refused (a limit forbade it), sending or
     unknown (nobody knows whether the broker has it), absent (the broker has none). ``reason`` says why it is not what
     it should be.
@@ -25,7 +27,7 @@ class OrderLine:
     symbol: Symbol
     side: str
     quantity: Decimal
-    planned_price: Decimal
+    planned_price: Decimal | None
     status: str
     filled: Decimal = Decimal(0)
     average_price: Decimal | None = None
@@ -81,7 +83,7 @@ def _sent(course: Course) -> OrderLine:
         order.symbol,
         order.side.value,
         order.quantity,
-        order.planned_price,
+        order.planned_price or None,
         _status(course),
         course.filled,
         course.average_price,
