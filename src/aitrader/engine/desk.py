@@ -53,7 +53,8 @@ class Desk:
     Without ``halts`` latches are recorded and not obeyed, as in a backtest, which shows what came after as well.
     ``wait`` takes seconds of the wall clock, where there is one to wait for; without a ``clock`` time stands during
     a turn. ``ages`` are the sessions since the last price that each model learned from, where they are to be limited.
-    With ``live`` a count of orders beyond its limit shuts HALT.
+    With ``live`` a count of orders beyond its limit shuts HALT. A difference between book and account is believed
+    after ``reads`` of it: a broker's orders and positions may disagree for seconds, a simulated account's cannot.
     """
 
     market: Market
@@ -67,6 +68,7 @@ class Desk:
     clock: Clock | None = None
     ages: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     live: bool = False
+    reads: int = 3
 
     def time(self, at: datetime) -> datetime:
         """Return the time of a row: ``at``, when the turn began, or what the clock shows since; never earlier."""

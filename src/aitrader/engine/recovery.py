@@ -28,7 +28,6 @@ from aitrader.engine.order_desk import adopt, halt_on_bursts, leave_unknown, loo
 from aitrader.engine.state import CASH, State
 from aitrader.errors import RefusedError
 
-READS: Final = 3
 BETWEEN_READS: Final = 6.0
 """Seconds: a broker's orders and positions may disagree for up to 10 s, and one read alone holds no symbol."""
 
@@ -92,7 +91,7 @@ def settle(desk: Desk, state: State, at: datetime, reconcile: Reconcile) -> Stat
     """Book what the broker did, compare the book with the account, and record how they stand.
 
     A symbol that differs is held, one that agrees again released; a difference in cash holds ``CASH``, which stops
-    every entry. A difference is believed after three reads.
+    every entry. A difference is believed after ``desk.reads`` reads.
 
     Raises
     ------
@@ -103,7 +102,7 @@ def settle(desk: Desk, state: State, at: datetime, reconcile: Reconcile) -> Stat
     """
     ids = _Ids.of(desk.journal.events())
     found: tuple[Difference, ...] = ()
-    for read in range(READS):
+    for read in range(desk.reads):
         if read:
             desk.wait(BETWEEN_READS)
         state = follow(desk, _booked(desk, _adopted(desk, state, ids, at), ids), at)

@@ -75,6 +75,7 @@ def desk_of(config: Config, book: OpenBook, visit: Visit, market: Market, *, pau
         wait=time.sleep if book.waits else (lambda _: None),
         clock=None if book.replayed else visit.clock,
         live=config.mode == "live",
+        reads=3 if config.account.faults else 1,
     )
 
 
