@@ -56,6 +56,28 @@ def test_the_page_shows_the_equity_that_the_account_has(run_cli, traded):
     assert equity == pytest.approx(float(status["books"][0]["equity"]))
 
 
+def test_right_after_a_trade_every_command_shows_one_equity_and_no_profit_from_buying(run_cli, traded):
+    status = run_cli("status", "--json", *OPEN, root=traded).envelope["result"]["books"][0]
+    positions = run_cli("positions", "--json", *OPEN, root=traded).envelope["result"]
+
+    result, _, _ = made(run_cli("report", "--json", *OPEN, root=traded), traded)
+
+    shown = float(positions["cash"]) + sum(float(one["value"]) for one in positions["positions"])
+    assert shown < 100_000
+    assert float(status["equity"]) == pytest.approx(shown)
+    assert result["day"]["standing"]["equity"] == pytest.approx(shown)
+    assert all(one["gain"] <= 0.001 for one in result["day"]["positions"])
+
+
+def test_what_is_done_on_a_saturday_does_not_draw_a_session_to_come(run_cli, traded):
+    saturday = ("--now", "2013-08-10T12:00-04:00")
+    assert run_cli("trade", *saturday, root=traded).code == 0
+
+    result, _, _ = made(run_cli("report", "--json", *saturday, root=traded), traded)
+
+    assert result["day"]["session"] == "2013-08-09"
+
+
 def test_what_was_written_is_in_the_receipt(run_cli, traded):
     result, page, _ = made(run_cli("report", "--json", *EVENING, root=traded), traded)
 

@@ -249,6 +249,23 @@ def test_a_decision_that_could_not_be_made_says_why():
     assert decision.refused == "the model is too old"
 
 
+def test_a_decision_that_was_refused_and_then_made_is_told_once_as_it_was_made():
+    refused = DecisionRefused(at(8, 9, 35), "20130807", WEDNESDAY, "the model is too old")
+
+    (decision,) = day((*STORY[:4], refused, refused, *STORY[4:])).decisions
+
+    assert (decision.decision, decision.refused, decision.orders) == ("20130807", "", 3)
+
+
+def test_a_session_that_runs_is_valued_at_its_prices_so_far_and_has_no_point_on_the_curve():
+    prices = Closes(THURSDAY, {AA: Decimal(51)}, running=True)
+    view = day_of(STORY, THURSDAY, Around("main", VENUE, at(8, 9, 37), prices, 0.98))
+
+    # 10,000 - 60 * 51 - 40 * 52 - 2 fees of 1 USD = 4,858 in cash, and 100 at 51
+    assert (view.standing.equity, view.standing.priced_on, view.standing.running) == (9_958.0, THURSDAY, True)
+    assert view.curve.sessions == (WEDNESDAY,)
+
+
 def test_the_planned_price_follows_a_split_before_the_fill():
     events = (
         *STORY,

@@ -126,6 +126,7 @@ def test_an_empty_day_says_what_there_is_not():
         (_standing(differences=None), "amber", "not compared"),
         (_standing(held={AA: "its orders differ"}), "amber", "its orders differ"),
         (_standing(priced_on=date(2013, 8, 7)), "info", "2013-08-07"),
+        (_standing(running=True), "info", "has not closed: positions are valued at the prices since the open of"),
         (
             replace(QUIET, runs=(replace(QUIET.runs[0], exit_code=5, reason="timeout"),)),
             "amber",

@@ -9,7 +9,7 @@ from aitrader.cli.options import Outcome, Run, command, day
 from aitrader.cli.render import colored, table
 
 if TYPE_CHECKING:
-    from aitrader.reports.daily import DailyView
+    from aitrader.reports.daily import DailyView, DecisionLine
 
 Session = Annotated[
     date | None,
@@ -36,15 +36,16 @@ def report(run: Run, session: Session = None) -> Outcome:
 
 
 def _tables(found: "DailyView") -> list[Any]:
+    from aitrader.reports.daily import valued_at
     from aitrader.reports.figures import amount, show
 
     standing = found.standing
     facts = [
-        ("equity, USD", f"{show(standing.equity, 'price')} at the closes of {standing.priced_on}"),
+        ("equity, USD", f"{show(standing.equity, 'price')} {valued_at(standing)}"),
         ("change over the close before", show(standing.change, "fraction")),
         ("below its peak", show(standing.drawdown, "fraction")),
         ("cash, USD", show(float(standing.cash), "price")),
-        ("decisions", ", ".join(one.decision for one in found.decisions) or "none was due"),
+        ("decisions", ", ".join(map(_decision, found.decisions)) or "none was due"),
         ("orders", f"{len(found.orders)} sent or open, {len(found.refusals)} refused"),
         ("fills", f"{len(found.fills)}; fees {found.fees:,.2f}, slippage against plan {found.slippage:,.2f} USD"),
     ]
@@ -60,5 +61,9 @@ def _tables(found: "DailyView") -> list[Any]:
     ]
     shown = [table(f"Book {found.book}, {found.session}", ("", ""), facts)]
     if held:
-        shown.append(table("Positions", ("symbol", "shares", "close", "weight", "gain"), held))
+        shown.append(table("Positions", ("symbol", "shares", "price", "weight", "gain"), held))
     return shown
+
+
+def _decision(one: "DecisionLine") -> str:
+    return f"{one.decision} (not made)" if one.refused else one.decision

@@ -9,6 +9,7 @@ from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from aitrader.config.schema import Config
 from aitrader.disk.files import write_text
@@ -66,7 +67,7 @@ def report(config: Config, root: Path, asked: Asked) -> DailyReport:
         events = book.journal.events()
         known = sessions_of(events, book.calendar)
         session = _session(book, known, asked.session)
-        standing = book.halts.standing() if session == known[-1] else frozenset()
+        standing = book.halts.standing() if session >= _newest(book, known) else frozenset()
         around = Around(
             book=book.name,
             venue=book.calendar,
@@ -104,13 +105,13 @@ def report(config: Config, root: Path, asked: Asked) -> DailyReport:
 
 
 def _session(book: OpenBook, known: Sequence[date], asked: date | None) -> date:
-    """Return the session to draw: the one that was asked for, or the last on which something was done."""
+    """Return the session to draw: the one that was asked for, or the last by now on which something was done."""
     if not known:
         raise UsageError(
             f"Nothing was done in the book {book.name!r} yet.", fix="It begins with the first `aitrader trade`."
         )
     if asked is None:
-        return known[-1]
+        return _newest(book, known)
     if asked not in book.calendar.between(known[0], known[-1]):
         raise UsageError(
             f"{asked} is no session of the book {book.name!r}, which has those from {known[0]} to {known[-1]}.",
@@ -119,7 +120,30 @@ def _session(book: OpenBook, known: Sequence[date], asked: date | None) -> date:
     return asked
 
 
+def _newest(book: OpenBook, known: Sequence[date]) -> date:
+    """Return the last of ``known`` whose day has begun: what is done on a Saturday belongs to a session to come."""
+    today = book.at.astimezone(ZoneInfo(book.calendar.time_zone)).date()
+    return known[max(bisect_right(known, today) - 1, 0)]
+
+
 def _closes(book: OpenBook, session: date) -> Closes:
+    """Return the closes of ``session``; where it has none yet its prices so far, or those before it.
+
+    What is bought in a session that runs is so valued as its account values it, and not at the closes of another day.
+    """
+    before = _closed(book, session)
+    if before.session == session:
+        return before
+    held = sorted({*book.state.book.positions, *book.broker.positions()})
+    market = book.broker.market(held)
+    opened = book.calendar.open_of(session)
+    now = {symbol: quote.mid for symbol, quote in market.quotes.items() if quote.at >= opened}
+    if market.session != session or not now:
+        return before
+    return Closes(session, {**before.prices, **now}, running=True)
+
+
+def _closed(book: OpenBook, session: date) -> Closes:
     """Return the closes of ``session``; where it has none yet those before it, as the splits since then make them."""
     days = book.venue.tape.sessions
     closed = days[: bisect_right(days, book.at, key=book.calendar.close_of)]

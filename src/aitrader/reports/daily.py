@@ -140,7 +140,8 @@ class Curve:
 class Standing:
     """The book after the session: USD; ``change`` and ``drawdown`` are fractions, NaN where not known.
 
-    ``priced_on`` is the session whose closes value the positions. ``latches`` are shut, with the reason that the
+    ``priced_on`` is the session whose closes value the positions; where it is ``running`` its prices so far do, and the
+    curve has no point of it yet. ``latches`` are shut, with the reason that the
     journal gives (empty: none); ``held`` symbols are not traded, ``unresolved`` orders have an unknown fate,
     ``differences`` are those of the last comparison with the broker (None: none since the book last changed).
     """
@@ -156,6 +157,7 @@ class Standing:
     held: Mapping[Symbol, str]
     unresolved: tuple[str, ...]
     differences: tuple[str, ...] | None
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +227,16 @@ def warned(view: DailyView) -> tuple[Warned, ...]:
     ]
     if standing.differences is None:
         found.append(("amber", "The book was not compared with the broker since it last changed."))
-    if standing.priced_on != view.session:
+    if standing.running:
+        found.append(("info", f"The session has not closed: positions are valued at the prices {valued_at(standing)}."))
+    elif standing.priced_on != view.session:
         found.append(("info", f"Positions are valued at the closes of {standing.priced_on}."))
     return tuple(Warned(level, text) for level, text in found)
+
+
+def valued_at(standing: Standing) -> str:
+    """Return in words which prices value the positions."""
+    return f"since the open of {standing.priced_on}" if standing.running else f"at the close of {standing.priced_on}"
 
 
 _LATCHED = {"HALT": "no order leaves but those of emergency-shutdown", "HALT_ENTRIES": "only orders that reduce leave"}
@@ -247,7 +256,7 @@ def _tiles(view: DailyView) -> tuple[_Tile, ...]:
     sent = sum(1 for order in view.orders if order.answer)
     holdings = "1 position" if len(view.positions) == 1 else f"{len(view.positions)} positions"
     return (
-        _Tile("Equity, USD", equity, "usd", f"close of {standing.priced_on}"),
+        _Tile("Equity, USD", equity, "price", valued_at(standing)),
         _Tile("Change", standing.change, "fraction", "over the close before"),
         _Tile("Below its peak", standing.drawdown, "fraction", "at closes"),
         _Tile("Invested", standing.gross / equity if equity else float("nan"), "fraction", holdings),

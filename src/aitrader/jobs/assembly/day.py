@@ -56,10 +56,14 @@ NAN = float("nan")
 
 @dataclass(frozen=True, slots=True)
 class Closes:
-    """The last closes as traded that are known, USD per share: those of ``session``."""
+    """The last closes as traded that are known, USD per share: those of ``session``.
+
+    ``running``: that session has not closed, and these are its prices so far.
+    """
 
     session: date
     prices: Mapping[Symbol, Decimal]
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +194,18 @@ def _words(order: Order) -> str:
 
 
 def _decisions(rows: Iterable[Event]) -> Iterator[DecisionLine]:
+    """Yield each decision once: as it was made, or, where it never was, why it was refused last."""
+    found: dict[str, DecisionLine] = {}
+    made = set[str]()
     for event in rows:
         if isinstance(event, DecisionMade):
+            made.add(event.decision)
             count = len(event.orders)
-            yield DecisionLine(event.decision, event.at, event.equity, event.models, count, event.notes)
-        if isinstance(event, DecisionRefused):
-            yield DecisionLine(event.decision, event.at, NAN, {}, 0, (), refused=event.reason)
+            line = DecisionLine(event.decision, event.at, event.equity, event.models, count, event.notes)
+            found[event.decision] = line
+        elif isinstance(event, DecisionRefused) and event.decision not in made:
+            found[event.decision] = DecisionLine(event.decision, event.at, NAN, {}, 0, (), refused=event.reason)
+    yield from found.values()
 
 
 def _targets(made: DecisionMade, weights: Mapping[Symbol, float]) -> Iterator[TargetLine]:
@@ -229,8 +239,9 @@ def _standing(until: Sequence[Event], session: date, state: State, around: Aroun
     if session in values:
         equity, gross, net = values[session].equity, values[session].gross, values[session].net
     priced_on = session if session in values else around.closes.session
+    running = session not in values and around.closes.running
     points = {day: row.equity for day, row in sorted(values.items())}
-    if priced_on == session and isfinite(equity):
+    if priced_on == session and not running and isfinite(equity):
         points[session] = equity
     earlier = [value for day, value in points.items() if day < session]
     curve = _curve(points)
@@ -242,6 +253,7 @@ def _standing(until: Sequence[Event], session: date, state: State, around: Aroun
         gross=float(gross),
         net=float(net),
         priced_on=priced_on,
+        running=running,
         latches={latch.value: _why(until, latch) for latch in sorted(state.latches | around.latches)},
         held=state.held,
         unresolved=tuple(one.order.client_id for one in state.unresolved),
