@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 from aitrader.config.load import load
+from aitrader.disk.lock import locked
 from aitrader.domain.clock import fixed_clock
 from aitrader.domain.events import (
     ActionBooked,
@@ -360,6 +361,24 @@ def test_a_second_trade_at_the_same_time_is_exit_code_6_at_once(run_cli, two_lin
     two_lines(second, 6, "is working on the book main")
     assert files_in(folder(even_root)) == before
     assert took < 5
+
+
+LOADED = """
+import sys
+from aitrader.cli.app import main
+code = main(sys.argv[1:])
+print(code, *sorted({"aitrader.jobs.trade", "numpy", "polars", "sqlalchemy", "exchange_calendars"} & set(sys.modules)))
+"""
+
+
+def test_a_second_trade_is_refused_before_what_trading_needs_is_loaded(even_root):
+    folder(even_root).mkdir(parents=True)
+    with locked(folder(even_root) / "lock", "is a test"):
+        second = subprocess.run(
+            [sys.executable, "-c", LOADED, *OPEN, "--root", str(even_root)], capture_output=True, text=True, check=False
+        )
+
+    assert second.stdout == "6\n", second.stderr
 
 
 def test_a_clock_before_the_accounts_own_time_is_exit_code_2(run_cli, two_lines, even_root):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from aitrader.disk.lock import locked
+from aitrader.disk.lock import locked, refuse_held
 from aitrader.errors import DataError, LockHeldError
 
 HOLDER = """
@@ -55,3 +55,15 @@ def test_a_folder_that_is_missing_is_a_clear_error(tmp_path):
         pass
 
     assert caught.value.fix
+
+
+def test_to_ask_whether_a_lock_is_held_neither_takes_nor_makes_it(tmp_path):
+    path = tmp_path / "lock"
+
+    refuse_held(path, "works")
+    assert not path.exists()
+    with locked(path, "works"), pytest.raises(LockHeldError, match="process waits"):
+        refuse_held(path, "waits")
+    refuse_held(path, "works")
+    with locked(path, "works"):
+        pass

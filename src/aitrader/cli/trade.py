@@ -28,6 +28,11 @@ def trade(run: Run, allow_rejected: AllowRejected = False, live: Live = False, d
     Exit code 0 also when nothing is due; 4 when HALT is shut, the window was missed, the bars are stale or no model may
     decide; 5 when the fate of an order is unknown or book and account do not agree; 6 while another run is at work.
     """
+    from aitrader.jobs.assembly.folders import refuse_at_work
+
+    if not dry_run:
+        refuse_at_work(run.root, run.book)
+    # What follows takes its time to load, and a second run beside the first is told within a second.
     from aitrader.jobs.trade import Asked
     from aitrader.jobs.trade import trade as job
 

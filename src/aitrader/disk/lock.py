@@ -29,6 +29,28 @@ def locked(path: Path, what: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+def refuse_held(path: Path, what: str) -> None:
+    """Say that the lock file ``path`` is held before anything is loaded for the work; to take it is still to come.
+
+    Raises
+    ------
+    LockHeldError
+        Another process, or a block of this one, holds it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return  # it was never held, or whoever takes it says why that cannot be done
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise _held(what) from error
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)
+
+
 def _lock(path: Path, what: str) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
@@ -40,7 +62,9 @@ def _lock(path: Path, what: str) -> int:
         os.close(descriptor)
         if not isinstance(error, BlockingIOError):
             raise DataError(f"{path} cannot be locked: {error}.", fix="Keep it on a local disk.") from error
-        raise LockHeldError(
-            f"Another aitrader process {what}.", fix="Wait until it is done, then run again."
-        ) from error
+        raise _held(what) from error
     return descriptor
+
+
+def _held(what: str) -> LockHeldError:
+    return LockHeldError(f"Another aitrader process {what}.", fix="Wait until it is done, then run again.")

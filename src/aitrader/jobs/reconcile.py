@@ -13,7 +13,6 @@ from typing import Final
 from aitrader.brokers.account_file import PaperAccount
 from aitrader.config.schema import Config
 from aitrader.disk.files import sync_folder
-from aitrader.disk.lock import locked
 from aitrader.domain.events import (
     ActionBooked,
     BookAdjusted,
@@ -33,10 +32,10 @@ from aitrader.engine.state import State
 from aitrader.errors import JournalError, LostJournalError, RefusedError, UsageError
 from aitrader.jobs.assembly.book import (
     JOURNAL,
-    LOCK,
     PAPER,
     OpenBook,
     Visit,
+    at_work,
     no_book,
     open_book,
     paper_key,
@@ -190,7 +189,7 @@ def _rebuild(config: Config, root: Path, asked: Asked) -> tuple[str, ...]:
     if not folder.is_dir():
         raise no_book(config.book)
     with ExitStack() as stack:
-        stack.enter_context(locked(folder / LOCK, f"is working on the book {config.book}"))
+        stack.enter_context(at_work(folder))
         key, doubtful = _key(folder, config.book)
         damage = _damage(folder, key)
         if damage is None and not doubtful:

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from aitrader.config.schema import Config
 from aitrader.disk.files import make_folder
-from aitrader.disk.lock import locked
 from aitrader.domain.events import Latch, Unlatched
 from aitrader.engine.state import State
 from aitrader.errors import RefusedError, UsageError
-from aitrader.jobs.assembly.folders import JOURNAL, LOCK, SIMULATED, Visit, no_book, safe_folder
+from aitrader.jobs.assembly.folders import JOURNAL, SIMULATED, Visit, at_work, no_book, safe_folder
 from aitrader.jobs.assembly.latches import book_time, key_of, left_receipt
 from aitrader.journal.account import AccountKey, read_account
 from aitrader.journal.database import DatabaseJournal
@@ -57,7 +56,7 @@ def resume(config: Config, root: Path, asked: Asked) -> Resumed:
         if not halts.standing():
             raise no_book(config.book)
         make_folder(folder, 0o700)  # the latch of all books was shut before any of them began
-    with locked(folder / LOCK, f"is working on the book {config.book}"):
+    with at_work(folder):
         key = key_of(folder, config.book)
         _refuse(key, asked)
         rows = _unlatched(config, folder, key, asked, shut=bool(halts.standing()))

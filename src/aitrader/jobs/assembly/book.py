@@ -13,17 +13,16 @@ from aitrader.brokers.faulty import fault_settings, wrap
 from aitrader.brokers.simulated import SimulatedBroker
 from aitrader.config.schema import Config
 from aitrader.disk.files import make_folder
-from aitrader.disk.lock import locked
 from aitrader.domain.calendars import Calendar
 from aitrader.domain.events import BookOpened, Latch
 from aitrader.engine.state import State
 from aitrader.errors import JournalError
 from aitrader.jobs.assembly.folders import (
     JOURNAL,
-    LOCK,
     PAPER,
     SIMULATED,
     Visit,
+    at_work,
     no_book,
     paper_key,
     safe_folder,
@@ -37,7 +36,7 @@ from aitrader.journal.memory import MemoryJournal
 from aitrader.lake.store import Lake
 
 __all__ = [
-    "JOURNAL", "LOCK", "PAPER", "SIMULATED", "Mode", "OpenBook", "Visit", "no_book", "open_book", "paper_key",
+    "JOURNAL", "PAPER", "SIMULATED", "Mode", "OpenBook", "Visit", "at_work", "no_book", "open_book", "paper_key",
     "safe_folder",
 ]  # fmt: skip
 
@@ -104,7 +103,7 @@ def open_book(
         if create and mode != "read":
             make_folder(folder, 0o700)
         if mode == "write" and folder.is_dir():
-            stack.enter_context(locked(folder / LOCK, f"is working on the book {config.book}"))
+            stack.enter_context(at_work(folder))
         key, fresh = _key(folder, config.book, create=create)
         lake = stack.enter_context(Lake.open(root / "data_lake", clock=visit.clock))
         venue = LakeVenue.of(config, lake.snapshot())

@@ -1,12 +1,13 @@
 """Where a book stands and who visits it; light, so that a command which only moves a latch loads nothing else."""
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from aitrader.disk.lock import locked, refuse_held
 from aitrader.disk.trust import Doubt, doubt
 from aitrader.domain.clock import Clock
 from aitrader.domain.events import Latch
@@ -60,6 +61,16 @@ def doubts(folder: Path) -> Iterator[Doubt]:
         with suppress(OSError):
             if found := doubt(path):
                 yield found
+
+
+def at_work(folder: Path) -> AbstractContextManager[None]:
+    """Hold the lock of the book in ``folder`` until the block ends; ``LockHeldError`` where another process has it."""
+    return locked(folder / LOCK, f"is working on the book {folder.name}")
+
+
+def refuse_at_work(root: Path, book: str) -> None:
+    """Raise ``LockHeldError`` where another process works on ``book``: before much is loaded to do the same."""
+    refuse_held(book_folder(root, book) / LOCK, f"is working on the book {book}")
 
 
 def paper_key(book: str) -> AccountKey:
