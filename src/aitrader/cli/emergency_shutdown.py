@@ -10,6 +10,7 @@ import typer
 
 from aitrader.cli.options import DryRun, Outcome, Run, command
 from aitrader.cli.render import colored, say, table
+from aitrader.cli.tables import shares
 from aitrader.errors import AitraderError
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _book(book: "BookReport", *, dry_run: bool) -> list[Any]:
     shown: list[Any] = [colored(f"{before}{book.book}: {book.result}", style)]
     if book.closes:
         rows = [
-            (one.symbol, one.side, f"{one.quantity:f}", f"{one.filled:f}", _price(one.price), one.status)
+            (one.symbol, one.side, shares(one.quantity), shares(one.filled), _price(one.price), one.status)
             for one in book.closes
         ]
         shown.append(
@@ -85,11 +86,14 @@ def _book(book: "BookReport", *, dry_run: bool) -> list[Any]:
     if book.cancelled:
         shown.append(f"Cancelled: {', '.join(book.cancelled)}")
     if book.left:
-        shown.append(f"Held: {', '.join(f'{shares:f} {symbol}' for symbol, shares in book.left.items())}")
+        shown.append(f"Held: {', '.join(f'{shares(held)} {symbol}' for symbol, held in book.left.items())}")
     if dry_run:
         return shown
-    halts = ", ".join(book.halts) or "NOTHING"
-    return [*shown, f"HALT is shut by {halts}. It is opened by `aitrader resume --account {book.account or 'NUMBER'}`."]
+    if not book.halts:
+        warned = "HALT IS NOT SHUT: no file of it could be written, and a trader may go on. Stop it by hand."
+        return [*shown, colored(warned, "bold red")]
+    opened = f"It is opened by `aitrader resume --account {book.account or 'NUMBER'}`."
+    return [*shown, f"HALT is shut by {', '.join(book.halts)}. {opened}"]
 
 
 def _price(price: Any) -> str | None:

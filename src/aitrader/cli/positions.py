@@ -1,11 +1,10 @@
 """`aitrader positions`: what a book holds, beside what its account holds."""
 
-from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from aitrader.cli.options import Outcome, Run, command
 from aitrader.cli.render import colored, table
-from aitrader.cli.tables import shares
+from aitrader.cli.tables import percent, shares, usd, without_empty
 
 if TYPE_CHECKING:
     from aitrader.jobs.positions import PositionLine
@@ -23,8 +22,12 @@ def positions(run: Run) -> Outcome:
     found = job(run.config, run.root, run.visit)
     columns = ("symbol", "shares", "at the account", "cost", "price", "value, USD", "weight", "gain", "held back")
     title = f"Positions of {found.book} ({found.account}) at {found.at:%Y-%m-%d %H:%M} UTC"
-    money = f"equity {found.equity:,.2f} USD, cash {found.cash:,.2f} USD (at the account {found.account_cash:,.2f})"
-    return Outcome(found, [table(title, columns, map(_row, found.positions), caption=money)], found.warnings)
+    there = f" (at the account {usd(found.account_cash)})" if usd(found.account_cash) != usd(found.cash) else ""
+    money = f"equity {usd(found.equity)} USD, cash {usd(found.cash)} USD{there}"
+    agrees = all(one.quantity == one.account_quantity for one in found.positions)
+    rows = [_row(one) for one in found.positions]
+    shown = without_empty(columns, rows, left_out=("at the account",) if agrees else ())
+    return Outcome(found, [table(title, *shown, caption=money)], found.warnings)
 
 
 def _row(line: "PositionLine") -> tuple[Any, ...]:
@@ -36,8 +39,8 @@ def _row(line: "PositionLine") -> tuple[Any, ...]:
         there if agrees else colored(there, "bold red"),
         f"{line.average_cost:,.4f}",
         None if line.price is None else f"{line.price:,.4f}",
-        None if line.value is None else f"{line.value:,.2f}",
-        None if isnan(line.weight) else f"{line.weight:.1%}",
-        None if isnan(line.gain) else f"{line.gain:+.1%}",
+        None if line.value is None else usd(line.value),
+        percent(line.weight),
+        percent(line.gain, signed=True),
         line.held,
     )

@@ -17,12 +17,19 @@ if TYPE_CHECKING:
 WIDTH: Final = 160
 """Columns where there is no terminal to ask, as in cron and pipes."""
 
+_SOLID: Final = 44
+"""Characters of the longest word that is not broken: an order's id, not a hash or a path."""
+
 QUIET_SECONDS: Final = 5.0
 """Least time between two progress lines where there is no terminal."""
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str = "") -> "Table":
-    """Return a table. Numbers stand right; None and NaN are shown as ``-``; a rich ``Text`` keeps its colour."""
+    """Return a table. Numbers stand right; None and NaN are shown as ``-``; a rich ``Text`` keeps its colour.
+
+    A column of single words (numbers, ids, dates) is as wide as it needs, whatever the screen; the others wrap. Without
+    a name for any column there is no head.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -34,13 +41,30 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
         title_justify="left",
         collapse_padding=True,
         min_width=len(title) or None,
+        show_header=any(columns),
     )
     for position, name in enumerate(columns):
         numbers = any(_is_number(row[position]) for row in filled)
-        made.add_column(name, justify="right" if numbers else "left", overflow="fold")
+        width = _solid_width([name, *(_cell(row[position]).plain for row in filled)]) if any(columns) else None
+        made.add_column(
+            name,
+            justify="right" if numbers else "left",
+            overflow="fold",
+            no_wrap=width is not None,
+            min_width=width,
+        )
     for row in filled:
         made.add_row(*(_cell(value) for value in row))
     return made
+
+
+def _solid_width(texts: Sequence[str]) -> int | None:
+    """Return the width of a column whose cells must not break; None where there is a sentence or a long name."""
+    name, *cells = texts
+    longest = max(map(len, cells), default=0)
+    if longest > _SOLID or any(" " in cell for cell in cells):
+        return None
+    return max(longest, len(name))
 
 
 def _is_number(value: Any) -> bool:
@@ -77,6 +101,11 @@ def console(stream: TextIO) -> "Console":
     return Console(file=stream, width=None if _is_terminal(stream) else width, highlight=False, markup=False)
 
 
+def width() -> int:
+    """Return the columns of stdout."""
+    return console(sys.stdout).width
+
+
 def show(renderables: Iterable[Any], stream: TextIO) -> None:
     """Print tables and texts on ``stream``. A ``str`` (XML, JSON) is written as it is, its lines unbroken."""
     shown = console(stream)
@@ -85,7 +114,7 @@ def show(renderables: Iterable[Any], stream: TextIO) -> None:
             stream.write(f"{item}\n")
             continue
         with shown.capture() as captured:  # written by us: rich ends the process with 1 when the reader has gone
-            shown.print(item)
+            shown.print(item, crop=False)
         stream.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 

@@ -175,10 +175,12 @@ class _Door:
             held = look(self._account.desk)
         except BrokerError as error:
             return f"{self._target}: {error}"
-        positions = ", ".join(f"{one.quantity:f} {symbol}" for symbol, one in sorted(held.positions.items()))
-        count = len(held.closes) + len(held.others)
+        positions = ", ".join(
+            f"{one.quantity.normalize():,f} {symbol}" for symbol, one in sorted(held.positions.items())
+        )
+        orders = _counted((*held.closes, *held.others), "open order")
         at = self._account.at.isoformat(timespec="minutes")
-        return f"{self._target}, paper, at {at}: {positions or 'no positions'}; {count} open orders"
+        return f"{self._target}, paper, at {at}: {positions or 'no positions'}; {orders}"
 
     def close(self, reason: str) -> BookReport:
         """Shut HALT, close the account, and return how it ended."""
