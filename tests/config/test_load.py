@@ -263,3 +263,27 @@ def test_an_emergency_reads_one_file_of_all_settings(root):
 
     assert (config.book, config.risk) == ("other", Config().risk)
     assert len(problems) == 1
+
+
+def test_the_option_book_is_named_as_itself_with_the_rule_of_names(root, read):
+    assert load(root, env={}, book="second").config.book == "second"
+    assert load(root, env={}, sets=["book=first"], book="second").origins["book"] == "--book"
+
+    for name in ("bad-name", "", "[a]", "longer_than_12"):
+        with pytest.raises(ConfigError, match=r"^--book: book is ") as caught:
+            load(root, env={}, book=name)
+        assert "at most 12 letters, digits and underscores" in caught.value.fix
+
+
+def test_what_stands_inside_a_value_of_an_option_comes_from_the_option(root, read):
+    below = {"account": "faults:\n  rate: 10%\n  seed: 3\n"}
+
+    faults = read(**below, sets=["account.faults={rate: 5, kinds: [delay]}"]).config.account.faults
+
+    origins = {path: faults.origin(*path) for path in [("rate",), ("kinds",), ("kinds", 0), ("seed",)]}
+    assert origins == {
+        ("rate",): "--set account.faults",
+        ("kinds",): "--set account.faults",
+        ("kinds", 0): "--set account.faults",
+        ("seed",): "config/account.yaml:3",
+    }

@@ -84,13 +84,13 @@ class Run:
         """Return the settings under another profile or file, with the other options of this run."""
         from aitrader.config.load import load
 
-        book = (f"book={self.common.book}",) if self.common.book else ()
         return load(
             self.root,
             env=self.env,
             config_path=config_path or self.common.config,
             profile=profile,
-            sets=(*self.common.sets, *book),
+            sets=self.common.sets,
+            book=self.common.book,
             env_file=self.common.env_file,
         )
 

@@ -9,7 +9,7 @@ each other, and a mapping left empty changes nothing.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -72,12 +72,13 @@ def load(
     config_path: Path | None = None,
     profile: str | None = None,
     sets: Iterable[str] = (),
+    book: str | None = None,
     env_file: Path | None = None,
 ) -> Loaded:
     """Return the settings of ``root``, checked.
 
     ``config_path`` (a file, or a folder like ``config/``) takes the place of ``config/``; ``sets`` are texts
-    ``section.key=value``.
+    ``section.key=value``. ``book`` is what the option ``--book`` says.
 
     Raises
     ------
@@ -91,6 +92,8 @@ def load(
         layer = layer.under(_profile_layer(root, folder / "profiles", profile))
     layer = layer.under(_environment_layer(env, layer.tree))
     layer = layer.under(_set_layer(sets))
+    if book is not None:
+        layer = layer.under(_Layer({"book": book}, {("book",): "--book"}))
     refuse_secrets(layer.tree, "The configuration", layer.origins)
     config = parse_section(Config, locate(layer.tree, layer.origins))
     values = config.model_dump(mode="json")
@@ -260,9 +263,17 @@ def _single(path: tuple[str, ...], text: str, origin: str) -> _Layer:
         value = None
     elif text.lstrip()[0] in "[{":
         value = yaml_text.read_text(text, origin).tree
+        origins |= dict.fromkeys(_paths_below(value, path), origin)
     for part in reversed(path):
         value = {part: value}
     return _Layer(value, origins)
+
+
+def _paths_below(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for part, item in items:
+        yield (*path, part)
+        yield from _paths_below(item, (*path, part))
 
 
 def _at(tree: Any, path: tuple[str | int, ...]) -> Any:

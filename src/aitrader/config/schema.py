@@ -299,7 +299,7 @@ class Config(Section):
     mode: Literal["paper", "live"] = "paper"
     """paper or live; live also needs `--live` on the command."""
     book: Name = "main"
-    """The default book (one account)."""
+    """The book (one account) where `--book` names none: at most 12 letters, digits and underscores, such as main."""
     data: Data = Data()
     """Where bars come from."""
     universe: Universe = Universe()
