@@ -179,6 +179,31 @@ def test_dividends_and_splits_make_prices_raw_and_become_actions(load, csv):
     assert fetched.notices == ("1 dividends or splits are not positive numbers and were left out.",)
 
 
+@pytest.mark.parametrize("names", ["dividends,splits", "Dividends,Splits", " DIVIDENDS ,split"])
+def test_dividends_and_splits_in_the_plural_are_read(load, csv, names):
+    listing, fetched = load(csv(f"{HEADER},{names}\nAAPL,2020-01-02,1,2,1,2,5,0.5,2\n"))
+
+    assert listing.notices == ()
+    assert fetched.series["AAPL"].adjustment is Adjustment.RAW
+    assert fetched.actions["kind"].to_list() == ["dividend", "split"]
+
+
+def test_the_columns_of_yahoo_are_read_once_it_is_said_what_its_prices_are_corrected_for(load, csv):
+    path = csv(f"{HEADER},Dividends,Stock Splits\nAAPL,2020-01-02,1,2,1,2,5,0.5,2\n")
+
+    with pytest.raises(UsageError, match="has Yahoo's column 'Stock Splits'") as caught:
+        load(path)
+    assert "--adjustment split" in caught.value.fix
+    kinds = {given: load(path, adjustment=given)[1].actions["kind"].to_list() for given in ("raw", "split", "total")}
+    assert kinds == {"raw": ["dividend", "split"], "split": ["dividend"], "total": []}
+    assert load(path, columns={"Stock Splits": "split"})[1].actions["kind"].to_list() == ["dividend", "split"]
+
+
+def test_two_columns_of_splits_are_refused(load, csv):
+    with pytest.raises(UsageError, match="'split' and 'Stock Splits' are both split"):
+        load(csv(f"{HEADER},split,Stock Splits\nAAPL,2020-01-02,1,2,1,2,5,1,2\n"))
+
+
 def test_actions_that_are_in_the_prices_already_are_left_out(load, csv):
     path = csv(f"{HEADER},dividend,split\nAAPL,2020-01-02,1,2,1,2,5,0.5,1\nAAPL,2020-01-03,1,2,1,2,5,0,2\n")
 

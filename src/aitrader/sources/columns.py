@@ -10,7 +10,10 @@ PRICES: Final = ("open", "high", "low", "close")
 NUMBERS: Final = (*PRICES, "volume", "vwap", "adj_close", "dividend", "split")
 WANTED: Final = ("symbol", "session", *NUMBERS, "published")
 _NEEDED: Final = ("session", *PRICES, "volume")
-_ALIASES: Final = {"date": "session"}
+YAHOO_SPLITS: Final = ("stock_splits", "stock_split")
+"""How Yahoo names its splits, as ``plain`` names."""
+
+_ALIASES: Final = {"date": "session", "dividends": "dividend", "splits": "split"} | dict.fromkeys(YAHOO_SPLITS, "split")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,8 @@ class Columns:
 def choose(header: Sequence[str], mapping: Mapping[str, str], where: str, *, symbol: bool = True) -> Columns:
     """Return which column of ``header`` is which; ``mapping`` (theirs -> ours) wins over names that match.
 
-    Names match without regard to case, outer spaces, and space against underscore; ``date`` is ``session``.
+    Names match without regard to case, outer spaces, and space against underscore; ``date`` is ``session``, and
+    ``Dividends`` and ``Stock Splits``, as Yahoo writes them, are ``dividend`` and ``split``.
     ``symbol=False`` reads no column ``symbol``: the file's name is the symbol.
 
     Raises

@@ -36,7 +36,8 @@ class FilesSettings(Section):
     """How dates are written, as for strptime (`%d/%m/%Y`); default: found in the data."""
     adjustment: Adjustment | None = None
     """What the prices are corrected for: raw, split or total. Default: raw where the files have dividends or splits,
-    else they are handled as total and marked as assumed. With total, a column adj_close scales the prices."""
+    else they are handled as total and marked as assumed. With total, a column adj_close scales the prices. A file with
+    Yahoo's column `Stock Splits` is only read with it."""
     feed: Annotated[str, Field(pattern=r"^[a-z0-9_]{0,20}$")] = ""
     """A name for these files, where files of several vendors go into one lake: the source is then `files:FEED`."""
 
@@ -64,7 +65,8 @@ class FilesBars:
     def __init__(self, settings: FilesSettings, context: Context) -> None:
         self._settings = settings
         self._context = context
-        self._reading = Reading(settings.columns, settings.date_format, context.calendar.time_zone)
+        stated = settings.adjustment is not None
+        self._reading = Reading(settings.columns, settings.date_format, context.calendar.time_zone, stated)
         self._path = context.root / settings.path
         self._read: _Contents | None = None
         self._named: tuple[dict[Symbol, Path], tuple[str, ...]] | None = None

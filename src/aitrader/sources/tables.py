@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aitrader.domain.symbols import Symbol, parse_symbol
-from aitrader.errors import DataFetchError, InvalidSymbolError
-from aitrader.sources.columns import NUMBERS, Columns, choose
+from aitrader.errors import DataFetchError, InvalidSymbolError, UsageError
+from aitrader.sources.columns import NUMBERS, YAHOO_SPLITS, Columns, choose, plain
 from aitrader.sources.dates import instants, session_dates
 
 SUFFIXES: Final = (".parquet", ".pq", ".csv", ".csv.gz")
@@ -22,11 +22,15 @@ _NOTHING: Final = ("", "na", "n/a", "#n/a", "nan", "null", "none", "-")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How to read a file: the user's column names, date format (strptime), and the zone of its dates."""
+    """How to read a file: the user's column names, date format (strptime), and the zone of its dates.
+
+    ``stated`` says that the user told what the prices are corrected for.
+    """
 
     columns: Mapping[str, str]
     date_format: str | None
     time_zone: str
+    stated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ def read_table(path: Path, reading: Reading, symbol: Symbol | None = None) -> Ta
     """
     raw = _raw(path)
     columns = choose(raw.columns, reading.columns, path.name, symbol=symbol is None)
+    if not reading.stated:
+        _refuse_unstated(columns, reading, path)
     if raw.is_empty():
         raise DataFetchError(f"{path} has no rows.", fix="Check how the file was made.")
     notices = [f"{path.name}: columns ignored: {', '.join(columns.ignored)}."] if columns.ignored else []
@@ -71,6 +77,16 @@ def read_table(path: Path, reading: Reading, symbol: Symbol | None = None) -> Ta
         [symbols.alias("symbol"), days.alias("session"), *typed, *_published(raw, columns, where, reading)]
     )
     return _sorted_out(rows, path, notices)
+
+
+def _refuse_unstated(columns: Columns, reading: Reading, path: Path) -> None:
+    """Refuse splits as Yahoo names them: its prices may be corrected for them, and once more would be wrong."""
+    theirs = columns.names.get("split", "")
+    if plain(theirs) in YAHOO_SPLITS and theirs not in reading.columns:
+        raise UsageError(
+            f"{path.name} has Yahoo's column {theirs!r}, and does not say what its prices are corrected for.",
+            fix="Say it: --adjustment split (Yahoo's Close), total (yfinance's auto_adjust) or raw (as traded).",
+        )
 
 
 def _raw(path: Path) -> pl.DataFrame:
