@@ -18,6 +18,7 @@
     │   └── ModelStoreError           3  a stored model is damaged, missing or of another feature set
     ├── RefusedError                  4  risk, a halt or stale input forbids the action
     ├── BrokerError                   5  the broker failed, or an order's fate is unknown
+    │   └── UnknownFillError          5  the account has no fill of that id
     ├── LockHeldError                 6  another instance holds the lock
     ├── UnverifiedError              11  nobody could see whether an account is flat
     └── Stopped                 130/143  a signal, obeyed at a safe point
@@ -110,6 +111,10 @@ class BrokerError(AitraderError):
     """The broker failed, or the fate of an order is unknown."""
 
     exit_code = 5
+
+
+class UnknownFillError(BrokerError):
+    """The account has no fill of the id that was asked after: it is not the one that the journal was written with."""
 
 
 class LockHeldError(AitraderError):

@@ -264,6 +264,132 @@ def test_without_an_account_nothing_is_rebuilt(run_cli, traded, two_lines):
     two_lines(run_cli("reconcile", "--rebuild", *WHY, *EVENING, root=traded), 5, "paper.sqlite")
 
 
+FORCE = ("--rebuild", "--force", *WHY)
+NEXT = ("--now", "2013-08-09T10:00-04:00")
+LATER = ("--now", "2013-08-09T10:10-04:00")
+
+
+@pytest.fixture
+def older(run_cli, traded):
+    """A root whose account file was put back to before the shutdown that its journal tells of."""
+    kept = {path: path.read_bytes() for path in book(traded).glob("paper.sqlite*")}
+    assert run_cli("emergency-shutdown", "--yes", *NEXT, root=traded).code == 0
+    for path in book(traded).glob("paper.sqlite*"):
+        path.unlink()
+    for path, data in kept.items():
+        path.write_bytes(data)
+    return traded
+
+
+@pytest.fixture
+def other_shares(run_cli, traded):
+    """A root with the account of another book of its name: the same orders with the same ids, of half the shares."""
+    for path in book(traded).glob("paper.sqlite*"):
+        path.unlink()
+    aside = book(traded).with_name("aside")
+    book(traded).rename(aside)
+    halved = ("--set", "account.cash=50000")
+    assert run_cli("trade", *OPEN, *LIMITS, *halved, root=traded).code == 0
+    for path in aside.glob("*"):
+        path.rename(book(traded) / path.name)
+    return traded
+
+
+def orders_of(root):
+    from aitrader.brokers.account_file import PaperAccount
+    from aitrader.config.schema import AccountSettings, Costs
+
+    path, costs = book(root) / "paper.sqlite", Costs()
+    settings = AccountSettings()
+    with PaperAccount.open(path, settings, number="SIM-main", costs=costs, now=NOON, replay=True) as account:
+        return [order.client_id for order in account.ledger()]
+
+
+def resume(run_cli, root):
+    assert run_cli("resume", "--account", "SIM-main", "--reason", "compared", root=root).code == 0
+
+
+@pytest.mark.parametrize("command", ["reconcile", "trade"])
+def test_an_account_older_than_its_journal_is_told_as_differences(run_cli, older, command):
+    if command == "trade":
+        resume(run_cli, older)
+
+    ran = run_cli(command, *LATER, *(LIMITS if command == "trade" else ()), "--json", root=older)
+
+    assert ran.code == 5
+    told = {"reconcile": "and the account has no such fill", "trade": "Book and account do not agree"}[command]
+    assert told in ran.out + ran.err
+    assert "Read all fills" not in ran.out + ran.err
+    assert len(orders_of(older)) == 3
+
+
+def test_status_of_an_account_older_than_its_journal_is_not_reconciled(run_cli, older):
+    ran = run_cli("status", *LATER, root=older)
+
+    assert ran.code == 5
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("case", ["older", "other_shares"])
+def test_other_fills_cannot_be_accepted(run_cli, two_lines, request, case):
+    root = request.getfixturevalue(case)
+    adjusted = [row for row in rows(root) if isinstance(row, BookAdjusted)]
+
+    ran = run_cli("reconcile", "--accept", *WHY, *LATER, root=root)
+
+    two_lines(ran, 5, "cannot be accepted")
+    assert "--rebuild --force" in ran.err
+    assert [row for row in rows(root) if isinstance(row, BookAdjusted)] == adjusted
+
+
+@pytest.mark.parametrize("case", ["older", "other_shares"])
+def test_a_forced_rebuild_ends_it_and_the_book_trades_on(run_cli, request, case):
+    root = request.getfixturevalue(case)
+    spent = {row.order.client_id for row in rows(root) if isinstance(row, OrderSending)}
+    known = orders_of(root)
+
+    ran = run_cli("reconcile", *FORCE, *LATER, "--json", root=root)
+
+    assert ran.code == 0, ran.out
+    assert any(path.endswith(".sqlite") for path in ran.envelope["result"]["kept"])
+    assert {row.order.client_id for row in rows(root) if isinstance(row, OrderSending)} >= spent
+    assert run_cli("reconcile", *LATER, root=root).code == 0
+    resume(run_cli, root)
+    daily = ("--set", "strategies.top.rebalance=1", *LIMITS)
+    ran = run_cli("trade", "--allow-rejected", *LATER, *daily, "--json", root=root)
+    assert ran.code == 0, ran.err
+    assert ran.envelope["result"]["sent"] > 0
+    assert not spent & set(orders_of(root)[len(known) :])
+    assert run_cli("reconcile", *LATER, root=root).code == 0
+    assert run_cli("status", *LATER, root=root).code == 0
+
+
+def test_a_forced_rebuild_in_the_window_of_a_decision_sends_nothing_twice(run_cli, traded):
+    before = orders_of(traded)
+    assert run_cli("reconcile", *FORCE, *OPEN, root=traded).code == 0
+    resume(run_cli, traded)
+
+    ran = run_cli("trade", *OPEN, *LIMITS, "--json", root=traded)
+
+    assert (ran.code, ran.envelope["result"]["sent"]) == (0, 0)
+    assert orders_of(traded) == before
+
+
+def test_after_a_forced_rebuild_a_shutdown_closes_under_new_ids(run_cli, older):
+    spent = {row.order.client_id for row in rows(older) if isinstance(row, OrderSending)}
+    assert run_cli("reconcile", *FORCE, *LATER, root=older).code == 0
+
+    assert run_cli("emergency-shutdown", "--yes", *LATER, root=older).code == 0
+
+    assert len(orders_of(older)) == 6
+    assert not spent & set(orders_of(older)[3:])
+    assert run_cli("reconcile", *LATER, root=older).code == 0
+
+
+def test_force_belongs_to_rebuild(run_cli, traded, two_lines):
+    two_lines(run_cli("reconcile", "--accept", "--force", *WHY, root=traded), 2, "--rebuild")
+
+
 def test_a_change_leaves_a_receipt(run_cli, traded):
     invent(traded)
 

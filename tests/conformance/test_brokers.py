@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from aitrader.brokers.account_file import PaperAccount
+from aitrader.brokers.broker import fills_since
 from aitrader.brokers.faulty import FaultyBroker, listed
 from aitrader.brokers.simulated import SimulatedBroker
 from aitrader.brokers.venue import SessionBars, VenueSession
 from aitrader.config.schema import AccountSettings, Costs, Risk
 from aitrader.domain.orders import Accepted, BrokerOrder, Entry, NotFound, Order, OrderStatus, Refused, Side
 from aitrader.domain.positions import Book, Position
-from aitrader.errors import BrokerError
+from aitrader.errors import UnknownFillError
 from aitrader.risk.exposure import RiskContext
 from aitrader.risk.review import review
 
@@ -224,8 +225,18 @@ def test_fills_have_unique_ids_and_can_be_read_on_from_the_last_one(account, bro
 
 
 def test_reading_on_from_a_fill_that_never_was_is_an_error(broker):
-    with pytest.raises(BrokerError):
+    with pytest.raises(UnknownFillError):
         broker.fills(after="never")
+
+
+def test_reading_on_from_a_fill_that_never_was_can_fall_back_on_all(account, broker):
+    broker.submit(approved("one", 10))
+    account.close()
+    known = broker.fills()
+
+    assert len(known) == 1
+    assert fills_since(broker, "never") == (known, False)
+    assert fills_since(broker, known[0].fill_id) == (known[1:], True)
 
 
 def test_orders_since_a_time_leave_older_ones_out(account, broker):

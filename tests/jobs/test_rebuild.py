@@ -7,14 +7,14 @@ from decimal import Decimal
 import pytest
 
 from aitrader.config.schema import Reconcile
-from aitrader.domain.events import BookAdjusted, FillBooked, Latch, OrderSending
-from aitrader.domain.orders import BrokerOrder, Entry, Fill, NotFound, OrderStatus, Side
+from aitrader.domain.events import BookAdjusted, DecisionMade, FillBooked, Latch, OrderSending, Told
+from aitrader.domain.orders import BrokerOrder, Entry, Fill, NotFound, Order, OrderStatus, Side
 from aitrader.domain.positions import Account, Position
 from aitrader.domain.symbols import Symbol
 from aitrader.engine.desk import Desk
 from aitrader.engine.recovery import compare, recover
 from aitrader.engine.state import State
-from aitrader.jobs.assembly.rebuild import Opening, rebuilt
+from aitrader.jobs.assembly.rebuild import Before, Making, Opening, rebuilt
 from aitrader.journal.memory import MemoryJournal
 
 AA, BB = Symbol("AA"), Symbol("BB")
@@ -60,7 +60,11 @@ class Account1:
 
 def rows_of(broker, **changes):
     asked = {"at": NIGHT, "opening": OPENING, "entry": Entry.AFTER_OPEN, "reason": "damaged"} | changes
-    return rebuilt(broker, "main", **asked)
+    return rebuilt(broker, "main", Making(**asked))
+
+
+def order_of(name, symbol=AA, quantity=100, price=49):
+    return Order(name, symbol, Side.BUY, Decimal(quantity), Decimal(price), "top", "20130807", Entry.AFTER_OPEN)
 
 
 def test_the_new_journal_equals_the_account():
@@ -119,6 +123,41 @@ def test_a_recovery_after_the_rebuild_books_only_what_is_new(make_rules):
     assert state.differences == ()
     assert not state.book.positions
     assert [row.fill.fill_id for row in journal.events() if isinstance(row, FillBooked)] == ["f1", "f2"]
+
+
+def test_what_was_bought_before_the_last_session_is_in_the_book_that_its_decision_is_sized_with():
+    later = Opening(date(2013, 8, 9), datetime(2013, 8, 9, 13, 30, tzinfo=UTC))
+
+    assert State.of(rows_of(Account1(), opening=later)).closing.quantity(AA) == 200
+    assert State.of(rows_of(Account1())).closing.quantity(AA) == 100  # what the fill of today does not explain
+
+
+LOST = "at-main-20130807-top-BB-buy-e-2"
+
+
+def before():
+    """A journal that decided on 90 AA and 7 BB; of AA the account has 100, of BB it knows nothing."""
+    wanted = (order_of(BUY, quantity=90), order_of(LOST, BB, 7))
+    made = DecisionMade(OPENED, "20130807", date(2013, 8, 7), 5_000.0, {"top": {AA: 0.9}}, wanted, {}, ())
+    return Before.of([made, *(OrderSending(SENT, order) for order in wanted)])
+
+
+def test_what_can_still_be_read_keeps_the_decision_and_its_plans_in_the_account_s_shares():
+    state = State.of(rows_of(Account1(), before=before()))
+
+    assert state.decision.decision == "20130807"
+    assert state.standing == {"top": {AA: 0.9}}
+    assert (state.orders[BUY].order.planned_price, state.orders[BUY].order.quantity) == (49, 100)
+    assert compare(state, Account1(), Reconcile(), sent={BUY, LOST, CLOSE}) == ()
+
+
+def test_an_id_that_left_and_that_the_account_does_not_know_is_not_used_again():
+    state = State.of(rows_of(Account1(), before=before()))
+
+    assert state.orders[LOST].told is Told.REFUSED
+    assert LOST in state.sent
+    assert state.orders[LOST].remaining == 0
+    assert state.book == State.of(rows_of(Account1())).book
 
 
 @pytest.mark.parametrize("opening", [None, OPENING])

@@ -9,6 +9,7 @@ from aitrader.domain.orders import Accepted, ApprovedOrder, BrokerOrder, Fill, N
 from aitrader.domain.positions import Account, Position
 from aitrader.domain.quotes import Quote
 from aitrader.domain.symbols import Symbol
+from aitrader.errors import UnknownFillError
 
 Outcome = Accepted | Refused | Unknown
 """The three things that can have happened to a request."""
@@ -55,7 +56,7 @@ class Broker(Protocol):
 
         Raises
         ------
-        BrokerError
+        UnknownFillError
             No fill has the id ``after``.
         """
         ...
@@ -71,6 +72,14 @@ class Broker(Protocol):
     def market(self, symbols: Sequence[Symbol] = ()) -> Market:
         """Return the venue's time and session, and the quotes of ``symbols``."""
         ...
+
+
+def fills_since(broker: Broker, known: str | None) -> tuple[list[Fill], bool]:
+    """Return the fills after the one with id ``known``, and True; all of them, and False, where it is none of them."""
+    try:
+        return broker.fills(after=known), True
+    except UnknownFillError:
+        return broker.fills(), False
 
 
 def request_body(order: Order) -> dict[str, str]:

@@ -32,7 +32,7 @@ from aitrader.domain.orders import (
 from aitrader.domain.positions import Account, Book, Position
 from aitrader.domain.quotes import Quote
 from aitrader.domain.symbols import Symbol
-from aitrader.errors import BrokerError
+from aitrader.errors import BrokerError, UnknownFillError
 from aitrader.quant.costs import commission, half_spread
 
 
@@ -213,7 +213,7 @@ class SimulatedBroker:
         """Return the fills after the one with id ``after``."""
         numbers = self._ledger.fill_numbers
         if after is not None and after not in numbers:
-            raise BrokerError(
+            raise UnknownFillError(
                 f"Account {self._number} has no fill {after!r}.", fix="Read all fills and reconcile the book."
             )
         return self._ledger.fills[0 if after is None else numbers[after] :]

@@ -16,13 +16,16 @@ Accept = Annotated[
 Rebuild = Annotated[
     bool, typer.Option("--rebuild", help="Write a new journal from the account; the old one is kept beside.")
 ]
+Force = Annotated[bool, typer.Option("--force", help="With --rebuild: also where the journal is sound.")]
 Reason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why, for the journal; needed with --accept and --rebuild.")
 ]
 
 
 @command
-def reconcile(run: Run, accept: Accept = False, rebuild: Rebuild = False, reason: Reason = "") -> Outcome:
+def reconcile(
+    run: Run, accept: Accept = False, rebuild: Rebuild = False, force: Force = False, reason: Reason = ""
+) -> Outcome:
     """Compare our book with the broker's account.
 
     Exits 0 where positions, cash, orders and fills agree, else 5. Only looks: what the account did since the last run
@@ -31,22 +34,27 @@ def reconcile(run: Run, accept: Accept = False, rebuild: Rebuild = False, reason
 
     A journal that is damaged, missing or of another account is rebuilt with --rebuild: the old files are kept beside,
     orders and fills are written again from the account, and the book begins with HALT, because what was latched before
-    is not known.
+    is not known. A sound journal whose fills are not the account's (a copy of either was put back) can only be rebuilt,
+    with --force: its decisions are kept, and ids that left are not used again.
     """
     from aitrader.jobs.reconcile import Asked
     from aitrader.jobs.reconcile import reconcile as job
 
-    found = job(run.config, run.root, Asked(run.visit, accept, rebuild, reason, run.loaded.origins))
+    found = job(run.config, run.root, Asked(run.visit, accept, rebuild, force, reason, run.loaded.origins))
     if found.agreed:
         return Outcome(found, _tables(found))
     return Outcome(found, _tables(found), status="failed", exit_code=5)
 
 
 def _tables(found: "Reconciliation") -> list[Any]:
+    from aitrader.jobs.reconcile import FORCED
+
     shown: list[Any] = []
     if found.differences:
         rows = [(one.kind, str(one.symbol), f"{one.ours:f}", f"{one.theirs:f}", one.text) for one in found.differences]
         shown.append(table(f"Book {found.book} and account {found.account} differ", _COLUMNS, rows))
+        if any(one.kind == "fills" for one in found.differences):
+            shown.append(f"Fills that still differ after a minute are not accepted, the journal is rebuilt: {FORCED}.")
     else:
         agreed = f"Book {found.book} and account {found.account} agree"
         shown.append(colored(f"{agreed}: {found.positions} positions and {found.cash:,.2f} USD", "bold green"))

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
+from aitrader.brokers.broker import fills_since
 from aitrader.domain.events import (
     ActionBooked,
     BookValued,
@@ -97,7 +98,7 @@ def open_session(desk: Desk, state: State, now: Turn) -> State:
 def book_fills(desk: Desk, state: State, *, before: datetime | None = None) -> State:
     """Book what the broker filled of our orders since nothing was missing, and ``before`` a time; each fill once."""
     cursor = state.cursor
-    for fill in desk.ask(lambda: desk.broker.fills(after=cursor)):
+    for fill in desk.ask(lambda: fills_since(desk.broker, cursor))[0]:
         if fill.client_id in state.orders and (before is None or fill.at < before):
             state = desk.record(state, FillBooked(fill.at, fill))
     return state

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from aitrader.brokers.broker import Broker
+from aitrader.brokers.broker import Broker, fills_since
 from aitrader.config.schema import Reconcile
 from aitrader.domain.events import (
     BookAdjusted,
@@ -20,7 +20,7 @@ from aitrader.domain.events import (
     SymbolReleased,
     Told,
 )
-from aitrader.domain.orders import BrokerOrder, Entry, NotFound, Order
+from aitrader.domain.orders import BrokerOrder, Entry, Fill, NotFound, Order
 from aitrader.domain.symbols import Symbol
 from aitrader.engine.desk import Desk
 from aitrader.engine.loop import follow
@@ -47,8 +47,9 @@ _PASSING: Final = ("position", "cash", "fills")
 class Difference:
     """Where book and broker disagree: ``ours`` and ``theirs`` in shares of ``symbol``, or in USD for ``CASH``.
 
-    ``kind`` is ``position``, ``cash``, ``fills`` (of one order), ``unknown`` (an order whose outcome nobody knows) or
-    ``foreign`` (an order that the journal lacks). ``order`` is the broker's word on one of unknown outcome, if any.
+    ``kind`` is ``position``, ``cash``, ``fills`` (of one order, or one of them), ``unknown`` (an order whose outcome
+    nobody knows) or ``foreign`` (an order that the journal lacks). ``order`` is the broker's word on one of unknown
+    outcome, if any.
     """
 
     kind: str
@@ -105,8 +106,9 @@ def settle(desk: Desk, state: State, at: datetime, reconcile: Reconcile) -> Stat
     for read in range(desk.reads):
         if read:
             desk.wait(BETWEEN_READS)
-        state = follow(desk, _booked(desk, _adopted(desk, state, ids, at), ids), at)
-        found = _compared(desk, state, reconcile, ids)
+        state, same = _booked(desk, _adopted(desk, state, ids, at), ids)
+        state = follow(desk, state, at)
+        found = _compared(desk, state, reconcile, ids, same=same)
         if not any(one.kind in _PASSING for one in found):
             break
     state = _held_where(desk, state, found, at)
@@ -121,12 +123,18 @@ def settle(desk: Desk, state: State, at: datetime, reconcile: Reconcile) -> Stat
 
 
 def compare(
-    state: State, broker: Broker, settings: Reconcile, *, sent: Collection[str] | None = None
+    state: State,
+    broker: Broker,
+    settings: Reconcile,
+    *,
+    sent: Collection[str] | None = None,
+    booked: Mapping[str, Fill] | None = None,
 ) -> tuple[Difference, ...]:
     """Return where ``state`` and the account disagree; reads only, and asks once.
 
     ``sent`` are the ids of all orders that the journal ever sent: with them closed foreign orders are found as well,
-    those of before the last agreement excepted; without them open ones only.
+    those of before the last agreement excepted; without them open ones only. ``booked`` are the fills that the journal
+    ever booked, by id: with them each is looked for at the account.
 
     Raises
     ------
@@ -139,6 +147,7 @@ def compare(
         *_cash(state, broker, settings),
         *_orders(state, {one.client_id: one for one in orders}),
         *(_foreign(one) for one in orders if _is_foreign(one, state, sent)),
+        *(_fills(broker, booked) if booked is not None else ()),
     )
 
 
@@ -167,22 +176,23 @@ class _Ids:
     """Every order that the journal sent, and every fill that it booked."""
 
     sent: dict[str, Order]
-    fills: set[str]
+    fills: dict[str, Fill]
 
     @staticmethod
     def of(events: Iterable[Event]) -> "_Ids":
         sent: dict[str, Order] = {}
-        fills: set[str] = set()
+        fills: dict[str, Fill] = {}
         for event in events:
             if isinstance(event, OrderSending):
                 sent[event.order.client_id] = event.order
             elif isinstance(event, FillBooked):
-                fills.add(event.fill.fill_id)
+                fills[event.fill.fill_id] = event.fill
         return _Ids(sent, fills)
 
 
-def _compared(desk: Desk, state: State, reconcile: Reconcile, ids: _Ids) -> tuple[Difference, ...]:
-    return desk.ask(lambda: compare(state, desk.broker, reconcile, sent=ids.sent))
+def _compared(desk: Desk, state: State, reconcile: Reconcile, ids: _Ids, *, same: bool) -> tuple[Difference, ...]:
+    booked = None if same else ids.fills
+    return desk.ask(lambda: compare(state, desk.broker, reconcile, sent=ids.sent, booked=booked))
 
 
 def _resolved(desk: Desk, state: State, order: Order, at: datetime) -> State:
@@ -229,14 +239,18 @@ def _as_order(found: BrokerOrder) -> Order:
     )
 
 
-def _booked(desk: Desk, state: State, ids: _Ids) -> State:
-    """Book every fill of our orders since the last agreement; brokers tell fills late, twice and in another order."""
+def _booked(desk: Desk, state: State, ids: _Ids) -> tuple[State, bool]:
+    """Book every fill of our orders since the last agreement; brokers tell fills late, twice and in another order.
+
+    Returns also whether the account knows the last one before: if not, it is not what it was, and all are read.
+    """
     cursor = state.cursor
-    for fill in desk.ask(lambda: desk.broker.fills(after=cursor)):
+    told, same = desk.ask(lambda: fills_since(desk.broker, cursor))
+    for fill in told:
         if fill.client_id in ids.sent and fill.fill_id not in ids.fills:
-            ids.fills.add(fill.fill_id)
+            ids.fills[fill.fill_id] = fill
             state = desk.record(state, FillBooked(fill.at, fill))
-    return state
+    return state, same
 
 
 def _held_where(desk: Desk, state: State, found: Iterable[Difference], at: datetime) -> State:
@@ -282,6 +296,19 @@ def _orders(state: State, theirs: Mapping[str, BrokerOrder]) -> Iterator[Differe
         elif one.booked != filled or one.booked > one.order.quantity:
             text = f"{symbol}: {one.booked:f} shares of {name} are booked, {filled:f} filled at the broker"
             yield Difference("fills", symbol, one.booked, filled, text)
+
+
+def _fills(broker: Broker, booked: Mapping[str, Fill]) -> Iterator[Difference]:
+    theirs = {fill.fill_id: fill for fill in broker.fills()}
+    for name, fill in booked.items():
+        found, words = theirs.get(name), f"{fill.symbol}: fill {name} of {fill.client_id} is booked"
+        if found is None:
+            text = f"{words}, and the account has no such fill"
+            yield Difference("fills", fill.symbol, fill.quantity, _ZERO, text)
+        elif found != fill:
+            there = f"{found.quantity:f} shares of {found.client_id} at {found.price:f}"
+            text = f"{words} with {fill.quantity:f} shares at {fill.price:f}; at the account it is {there}"
+            yield Difference("fills", fill.symbol, fill.quantity, found.quantity, text)
 
 
 def _is_foreign(one: BrokerOrder, state: State, sent: Collection[str] | None) -> bool:

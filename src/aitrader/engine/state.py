@@ -241,7 +241,10 @@ def _(event: BookAdjusted, state: State) -> State:
 @_folded.register
 def _(event: SessionOpened, state: State) -> State:
     meters = replace(state.meters, run=0, rejects=0, unknown=0)
-    return replace(state, session=event.session, settlement=state.settlement.next_session(), meters=meters)
+    # A session opens after the close before it was valued; only a rebuilt journal has no value of the book.
+    closing = state.book if state.valued is None else state.closing
+    settlement = state.settlement.next_session()
+    return replace(state, session=event.session, closing=closing, settlement=settlement, meters=meters)
 
 
 @_folded.register

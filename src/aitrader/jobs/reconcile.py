@@ -29,7 +29,7 @@ from aitrader.domain.receipts import Receipt
 from aitrader.domain.symbols import Symbol
 from aitrader.engine.recovery import Difference, accepted, compare
 from aitrader.engine.state import State
-from aitrader.errors import JournalError, LostJournalError, RefusedError, UsageError
+from aitrader.errors import BrokerError, JournalError, LostJournalError, RefusedError, UsageError
 from aitrader.jobs.assembly.book import (
     JOURNAL,
     PAPER,
@@ -42,7 +42,7 @@ from aitrader.jobs.assembly.book import (
     safe_folder,
 )
 from aitrader.jobs.assembly.desk import brought_up_to_date
-from aitrader.jobs.assembly.rebuild import Opening, rebuilt
+from aitrader.jobs.assembly.rebuild import Before, Making, Opening, rebuilt
 from aitrader.jobs.assembly.runs import recorded
 from aitrader.jobs.assembly.venue import LakeVenue
 from aitrader.jobs.receipt import versions, write_receipt
@@ -54,6 +54,9 @@ from aitrader.journal.halt import FileLatches, latch_folders
 from aitrader.lake.store import Lake
 from aitrader.models.passport import digest
 
+FORCED: Final = '`aitrader reconcile --rebuild --force --reason "..."`'
+"""What ends it where journal and account tell of different fills."""
+
 _SIDE_FILES: Final = ("-wal", "-shm", ANCHOR, "")
 """What is kept of one journal, the database itself last: without it the others say nothing."""
 
@@ -62,11 +65,15 @@ _NAMES: Final[Mapping[type[Event], str]] = MappingProxyType({FillBooked: "fills"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What ``reconcile`` is asked for. ``accept`` and ``rebuild`` need a ``reason``, which goes into the journal."""
+    """What ``reconcile`` is asked for. ``accept`` and ``rebuild`` need a ``reason``, which goes into the journal.
+
+    ``force`` rebuilds also a journal that is sound, because it is not that of what happened to the account.
+    """
 
     visit: Visit
     accept: bool = False
     rebuild: bool = False
+    force: bool = False
     reason: str = ""
     origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -101,7 +108,7 @@ def reconcile(config: Config, root: Path, asked: Asked) -> Reconciliation:
     Without ``accept`` and ``rebuild`` nothing is written: what the account did since the last run is booked in memory
     only. With ``accept`` it is booked, what differs then is adjusted to the account's word, and held symbols are
     released. With ``rebuild`` a journal that cannot be used is kept beside, and a new one is written from the account;
-    it begins with HALT.
+    it begins with HALT. With ``force`` as well, a sound journal is replaced; its decisions and spent ids are kept.
 
     Raises
     ------
@@ -110,10 +117,13 @@ def reconcile(config: Config, root: Path, asked: Asked) -> Reconciliation:
     LockHeldError
         Another process works on the book.
     JournalError, BrokerError
-        Journal (without ``rebuild``) or account are missing, damaged, or not of this book.
+        Journal (without ``rebuild``) or account are missing, damaged, or not of this book; or the fills of the
+        journal are not the account's, which cannot be accepted.
     LakeError
         The lake cannot be read, or the receipt not written.
     """
+    if asked.force and not asked.rebuild:
+        raise UsageError("--force belongs to --rebuild.", fix="`aitrader reconcile` alone compares.")
     changing = asked.accept or asked.rebuild
     if asked.accept and asked.rebuild:
         raise UsageError("--accept and --rebuild exclude each other.", fix="Rebuild first, then look again.")
@@ -138,6 +148,7 @@ def _compared(config: Config, root: Path, visit: Visit) -> Reconciliation:
 def _accepted(config: Config, root: Path, asked: Asked) -> Reconciliation:
     with open_book(config, root, asked.visit) as book, recorded(book, asked.visit, config) as run:
         state, differences = _looked(config, book, asked.visit, run.state)
+        _refuse_other_fills(differences)
         rows = accepted(state, differences, book.at, asked.reason) if differences or state.held else ()
         for row in rows:
             book.journal.append(row)
@@ -155,6 +166,17 @@ def _accepted(config: Config, root: Path, asked: Asked) -> Reconciliation:
         )
 
 
+def _refuse_other_fills(differences: Iterable[Difference]) -> None:
+    """Refuse to adjust a book whose fills are not the account's: they would differ for ever, and hold their symbols."""
+    fills = [str(one) for one in differences if one.kind == "fills"]
+    if fills:
+        more = f" ({len(fills) - 1} more)" if len(fills) > 1 else ""
+        raise BrokerError(
+            f"The fills of the journal are not the account's, and cannot be accepted: {fills[0]}{more}.",
+            fix=f"Look again in a minute; if they still differ, run {FORCED}.",
+        )
+
+
 def _looked(config: Config, book: OpenBook, visit: Visit, state: State) -> tuple[State, tuple[Difference, ...]]:
     """Book what happened since the last run, and return what still differs."""
     with suppress(RefusedError):  # orders of others are among the differences
@@ -164,8 +186,10 @@ def _looked(config: Config, book: OpenBook, visit: Visit, state: State) -> tuple
 
 
 def _differences(config: Config, book: OpenBook, state: State) -> tuple[Difference, ...]:
-    sent = {row.order.client_id for row in book.journal.events() if isinstance(row, OrderSending)}
-    return compare(state, book.broker, config.reconcile, sent=sent)
+    rows = book.journal.events()
+    sent = {row.order.client_id for row in rows if isinstance(row, OrderSending)}
+    booked = {row.fill.fill_id: row.fill for row in rows if isinstance(row, FillBooked)}
+    return compare(state, book.broker, config.reconcile, sent=sent, booked=booked)
 
 
 def _told(book: OpenBook, state: State, differences: tuple[Difference, ...], new: Iterable[Event]) -> Reconciliation:
@@ -192,11 +216,12 @@ def _rebuild(config: Config, root: Path, asked: Asked) -> tuple[str, ...]:
         stack.enter_context(at_work(folder))
         key, doubtful = _key(folder, config.book)
         damage = _damage(folder, key)
-        if damage is None and not doubtful:
+        if damage is None and not doubtful and not asked.force:
             raise UsageError(
                 f"The journal of the book {config.book!r} is sound: there is nothing to rebuild.",
-                fix="`aitrader reconcile` compares it with the account, `--accept` takes the account's word.",
+                fix=f"`aitrader reconcile` compares it with the account; if its fills are not the account's: {FORCED}.",
             )
+        before = _before(folder, key) if damage is None else Before()
         lake = stack.enter_context(Lake.open(root / "data_lake", clock=visit.clock))
         version, venue = lake.snapshot().version, LakeVenue.of(config, lake.snapshot())
         paper = stack.enter_context(_paper(config, folder, key, visit))
@@ -206,11 +231,12 @@ def _rebuild(config: Config, root: Path, asked: Asked) -> tuple[str, ...]:
         FileLatches(latch_folders(root, config.book), environment_halt=False).latch(Latch.HALT, asked.reason)
         played = venue.played(at)
         opening = Opening(played[-1], venue.calendar.open_of(played[-1])) if played else None
-        rows = rebuilt(paper, config.book, at=at, opening=opening, entry=config.execution.entry, reason=asked.reason)
+        making = Making(at, opening, config.execution.entry, asked.reason, before)
+        rows = rebuilt(paper, config.book, making)
         settings = digest(config.model_dump(mode="json"))
         runs = (
             RunStarted(at, visit.run_id, visit.command, settings, version),
-            RunEnded(at, visit.run_id, visit.command, "done", 0, f"{damage or doubtful}; {asked.reason}"),
+            RunEnded(at, visit.run_id, visit.command, "done", 0, f"{damage or doubtful or 'forced'}; {asked.reason}"),
         )
         kept = _replaced(folder, key, (*rows, *runs), visit.run_id)
     return tuple(str(path.relative_to(root)) for path in kept)
@@ -238,6 +264,11 @@ def _damage(folder: Path, key: AccountKey) -> str | None:
             return "; ".join(journal.check()) or None
     except LostJournalError as error:
         return str(error)
+
+
+def _before(folder: Path, key: AccountKey) -> Before:
+    with DatabaseJournal.open(folder / JOURNAL, account=key) as journal:
+        return Before.of(journal.events())
 
 
 def _paper(config: Config, folder: Path, key: AccountKey, visit: Visit) -> PaperAccount:
@@ -292,7 +323,13 @@ def _receipt(config: Config, root: Path, asked: Asked, found: Reconciliation, st
     receipt = Receipt(
         run_id=visit.run_id,
         command="reconcile",
-        arguments={"accept": asked.accept, "rebuild": asked.rebuild, "reason": asked.reason, "now": visit.now},
+        arguments={
+            "accept": asked.accept,
+            "rebuild": asked.rebuild,
+            "force": asked.force,
+            "reason": asked.reason,
+            "now": visit.now,
+        },
         started_at=started,
         finished_at=visit.clock(),
         lake_version=None,

@@ -217,7 +217,7 @@ def _verdict(course: _Course, now: Current, meeting: Appointment, lines: Sequenc
     """Return how the run ended and why; raises where that is a refusal."""
     stand = meeting.stand(course.book.at)
     if meeting.due and stand is Stand.OPEN:
-        return _sent(course, meeting, lines)
+        return _sent(course, meeting, [line for line in lines if not line.closing])
     zone = ZoneInfo(now.diary.calendar.time_zone)
     gone = now.missed(meeting)
     coming = now.diary.next_due(meeting.last if stand is Stand.EARLY else meeting.session)

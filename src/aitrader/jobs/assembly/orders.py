@@ -19,7 +19,7 @@ class OrderLine:
 
     ``status`` is the broker's (open, filled, ...), or planned (not sent yet), refused (a limit forbade it), sending or
     unknown (nobody knows whether the broker has it), absent (the broker has none). ``reason`` says why it is not what
-    it should be.
+    it should be; ``closing`` that it is of an emergency-shutdown.
     """
 
     client_id: str
@@ -33,6 +33,7 @@ class OrderLine:
     average_price: Decimal | None = None
     sent_at: datetime | None = None
     reason: str = ""
+    closing: bool = False
 
     @property
     def open(self) -> bool:
@@ -89,6 +90,7 @@ def _sent(course: Course) -> OrderLine:
         course.average_price,
         tracked.sent_at,
         course.detail if tracked.told in {Told.REFUSED, Told.UNKNOWN} else "",
+        order.closing,
     )
 
 
