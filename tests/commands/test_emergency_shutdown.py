@@ -43,7 +43,7 @@ from aitrader.risk.review import review
 TRADE = ("trade", "--allow-rejected", "--now", "2013-08-08T09:36-04:00")
 EVENING = "2013-08-08T18:00-04:00"
 MORNING = "2013-08-09T10:00-04:00"
-QUEUED = "not flat: 3 queued for 2013-08-09T09:30-04:00"
+QUEUED = "not flat: 3 queued for 2013-08-09 13:30 UTC"
 SAID = "is simulated"
 AFTER = Entry.AFTER_OPEN
 
@@ -533,7 +533,7 @@ def test_a_person_who_does_not_say_yes_leaves_everything_as_it_is(traded, shutdo
     code, _, err = shutdown(None, yes=False)
 
     assert code == 2
-    assert "main (simulated, SIM-main), paper, at 2013-08-08T13:36+00:00: " in err
+    assert "main (simulated, SIM-main), paper, at 2013-08-08 13:36 UTC: " in err
     assert "0 open orders" in err
     assert not (traded / "state" / "main" / "HALT").exists()
     assert [one for one in rows(traded, OrderSending) if one.order.closing] == []
@@ -591,7 +591,7 @@ def test_on_the_machines_clock_it_is_closed_at_the_next_open(traded):
 
     first, second = book.close(EVENING), book.close(MORNING)
 
-    assert (first.exit_code, first.result) == (10, "not flat: 1 queued for 2013-08-09T09:30-04:00")
+    assert (first.exit_code, first.result) == (10, "not flat: 1 queued for 2013-08-09 13:30 UTC")
     assert (second.exit_code, second.left) == (0, {})
     assert rows(traded, Reconciled, "wall")[-1].differences == ()
 

@@ -115,6 +115,56 @@ def test_a_trade_that_failed_is_4_until_one_succeeds(run_cli, book):
     assert "the last `aitrader trade` (2013-08-15 13:36 UTC) ended with 4: Nothing new is entered" in ran.err
 
 
+def test_right_after_a_trade_the_next_decision_is_the_one_that_has_not_left(run_cli, book):
+    ran = run_cli("status", *OPEN, "--json", root=book)
+
+    assert (shown(ran)["bars"], shown(ran)["next_session"]) == ("2013-08-07", "2013-08-15")
+
+
+def test_before_its_window_and_in_it_the_next_decision_is_the_one_that_is_due(run_cli, even_root):
+    assert run_cli("trade", "--now", "2013-08-07T18:00-04:00", root=even_root).code == 0
+
+    told = [
+        shown(run_cli("status", "--now", now, "--json", root=even_root))["next_session"]
+        for now in ("2013-08-08T09:00-04:00", "2013-08-08T15:54-04:00", "2013-08-08T15:55-04:00")
+    ]
+
+    assert told == ["2013-08-08", "2013-08-08", "2013-08-15"]
+
+
+def test_after_resume_the_problem_says_what_to_do(run_cli, book):
+    assert run_cli("halt", root=book).code == 0
+    (book / "state/HALT").touch()
+    assert run_cli("trade", "--now", "2013-08-09T10:00-04:00", root=book).code == 4
+    assert run_cli("resume", "--account", "SIM-main", root=book).code == 0
+
+    ran = run_cli("status", root=book)
+
+    assert ran.code == 4
+    assert ran.err.count("\n") == 1
+    assert "ended with 4: HALT is shut: no order leaves; run `aitrader trade` again" in ran.err
+
+
+def test_what_does_not_agree_is_said_once_and_the_first_of_many_are_named(run_cli, book):
+    at = datetime(2013, 8, 8, 20, tzinfo=UTC)
+    for symbol in json.loads(run_cli("positions", "--json", root=book).out)["result"]["positions"][:6]:
+        write(book, BookAdjusted(at, symbol["symbol"], Decimal(1), Decimal(0), "invented"))
+    write(book, BookAdjusted(at, None, Decimal(0), Decimal(-500), "invented"))
+    assert run_cli("trade", "--now", "2013-08-08T18:00-04:00", root=book).code == 5
+
+    ran = run_cli(*EVENING, root=book)
+
+    said = [line.removeprefix("warning: main: ") for line in ran.err.splitlines()]
+    assert ran.code == 5
+    assert said[2] == "and 5 more"
+    assert said[3:] == [
+        "the last `aitrader trade` (2013-08-08 22:00 UTC) ended with 5: Book and account do not agree; "
+        "run `aitrader trade` again"
+    ]
+    assert "USD/USD" not in ran.err + ran.out
+    assert said[0].split(":")[0] not in ran.out
+
+
 def test_a_trade_that_never_ended_is_4(run_cli, book):
     write(book, RunStarted(datetime(2013, 8, 8, 20, tzinfo=UTC), "killed", "trade", "c0ffee", 1))
 

@@ -101,11 +101,11 @@ def test_the_same_command_again_sends_nothing_and_says_so(run_cli, even_root):
 @pytest.mark.parametrize(
     ("now", "words"),
     [
-        ("2013-08-07T18:00-04:00", "the next decision enters on 2013-08-08 from 09:35 to 15:55 EDT"),
-        ("2013-08-08T09:34:59-04:00", "the next decision enters on 2013-08-08 from 09:35"),
-        ("2013-08-06T11:00-04:00", "the next decision enters on 2013-08-08 from 09:35"),
-        ("2013-08-09T11:00-04:00", "the next decision enters on 2013-08-15 from 09:35"),
-        ("2013-08-10T12:00-04:00", "the next decision enters on 2013-08-15 from 09:35"),
+        ("2013-08-07T18:00-04:00", "the next decision enters on 2013-08-08 from 13:35 to 19:55 UTC"),
+        ("2013-08-08T09:34:59-04:00", "the next decision enters on 2013-08-08 from 13:35"),
+        ("2013-08-06T11:00-04:00", "the next decision enters on 2013-08-08 from 13:35"),
+        ("2013-08-09T11:00-04:00", "the next decision enters on 2013-08-15 from 13:35"),
+        ("2013-08-10T12:00-04:00", "the next decision enters on 2013-08-15 from 13:35"),
     ],
 )
 def test_before_the_window_nothing_is_sent_and_the_due_time_is_named(run_cli, even_root, now, words):
@@ -122,7 +122,7 @@ def test_after_the_window_a_decision_that_did_not_leave_is_missed(run_cli, two_l
     ran = run_cli("trade", "--now", now, root=even_root)
 
     two_lines(ran, 4, "window_missed", "2013-08-07")
-    assert "2013-08-15 from 09:35" in ran.err
+    assert "2013-08-15 from 13:35" in ran.err
     assert sent(even_root) == []
     assert (last_run(even_root).status, last_run(even_root).exit_code) == ("refused", 4)
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from aitrader.cli.options import Outcome, Run, command
 from aitrader.cli.render import colored, table
+from aitrader.cli.tables import usd
 
 if TYPE_CHECKING:
     from aitrader.jobs.status import BookStatus, LastRun
@@ -15,7 +16,7 @@ def status(run: Run) -> Outcome:
 
     Exit code 0 only if every book (with --book: that one) has the newest bars, agrees with its account, is not halted,
     and its last `trade` succeeded or was skipped with a reason; 5 where a book does not agree or cannot be compared,
-    4 otherwise. Nothing is written.
+    4 otherwise. What is wrong stands on stderr, each thing once; --json has all of it. Nothing is written.
     """
     from aitrader.jobs.status import status as job
 
@@ -32,13 +33,13 @@ def status(run: Run) -> Outcome:
 def _shown(one: "BookStatus") -> Any:
     good, bad = "bold green", "bold red"
     rows: list[tuple[str, Any]] = [("", colored("well", good) if one.well else colored("not well", bad))]
-    if one.at is not None:
+    if one.at is not None and one.equity is not None and one.cash is not None:
         rows += [
             ("time of the book", f"{one.at:%Y-%m-%d %H:%M} UTC"),
             ("last session met", one.session),
             ("newest bars", one.bars),
-            ("equity, USD", f"{one.equity:,.2f}"),
-            ("cash, USD", f"{one.cash:,.2f}"),
+            ("equity, USD", usd(one.equity)),
+            ("cash, USD", usd(one.cash)),
             ("positions", str(one.positions)),
             ("open orders", str(one.open_orders)),
             ("account agrees", colored("yes", good) if one.reconciled else colored("no", bad)),
@@ -49,8 +50,6 @@ def _shown(one: "BookStatus") -> Any:
                 f"enters on {one.next_session} from {one.next_opens:%H:%M} UTC" if one.next_opens else None,
             ),
         ]
-    rows += [("difference", colored(text, bad)) for text in one.differences or ()]
-    rows += [("problem", colored(text, bad)) for text in one.unwell]
     return table(f"Book {one.book} {f'({one.account})' if one.account else ''}", ("", ""), rows)
 
 
@@ -58,4 +57,4 @@ def _last(last: "LastRun | None") -> str:
     if last is None:
         return "never"
     ended = f"{last.at:%Y-%m-%d %H:%M} UTC, {last.status}"
-    return f"{ended}: {last.reason}" if last.reason else ended
+    return f"{ended}: {last.reason}" if last.reason and last.exit_code == 0 else ended  # else it is a warning

@@ -6,7 +6,7 @@ import typer
 
 from aitrader.cli.options import DryRun, Outcome, Run, command
 from aitrader.cli.render import colored, table
-from aitrader.cli.tables import order_table
+from aitrader.cli.tables import counted, order_table, percent, usd
 
 if TYPE_CHECKING:
     from aitrader.jobs.trade import TradeReport
@@ -45,17 +45,19 @@ def _tables(report: "TradeReport") -> list[Any]:
     style = {"done": "bold green", "skipped": "yellow", "partial": "bold yellow"}[report.status]
     shown: list[Any] = [colored(f"{'Dry run, ' if report.dry_run else ''}{report.status}: {report.reason}", style)]
     if report.targets is not None:
-        rows = [(symbol, f"{weight:.1%}") for symbol, weight in sorted(report.targets.items()) if weight]
+        rows = [(symbol, percent(weight)) for symbol, weight in sorted(report.targets.items()) if weight]
         title = f"Targets after {report.last}, entered on {report.session}"
         models = ", ".join(f"{one.name} {one.version} ({one.status})" for one in report.models)
         shown.append(table(title, ("symbol", "weight"), rows, caption=models))
     if report.orders:
-        shown.append(order_table(f"Orders: {report.sent} sent now, {report.fills} fills booked", report.orders))
+        shown.append(
+            order_table(f"Orders: {report.sent} sent now, {counted(report.fills, 'fill')} booked", report.orders)
+        )
     account = [
         ("account", report.account),
         ("time of the book", f"{report.at:%Y-%m-%d %H:%M} UTC"),
-        ("equity, USD", f"{report.equity:,.2f}"),
-        ("cash, USD", f"{report.cash:,.2f}"),
+        ("equity, USD", usd(report.equity)),
+        ("cash, USD", usd(report.cash)),
         ("positions", str(report.positions)),
     ]
     return [*shown, table(f"Book {report.book}", ("", ""), account)]

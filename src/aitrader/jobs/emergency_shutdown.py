@@ -4,15 +4,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from aitrader.config.schema import Config
-from aitrader.domain.calendars import Calendar
 from aitrader.domain.events import Latch, Latched, RunEnded, RunStarted
 from aitrader.domain.orders import NotFound
 from aitrader.domain.symbols import Symbol
@@ -179,7 +177,7 @@ class _Door:
             f"{one.quantity.normalize():,f} {symbol}" for symbol, one in sorted(held.positions.items())
         )
         orders = _counted((*held.closes, *held.others), "open order")
-        at = self._account.at.isoformat(timespec="minutes")
+        at = _time(self._account.at)
         return f"{self._target}, paper, at {at}: {positions or 'no positions'}; {orders}"
 
     def close(self, reason: str) -> BookReport:
@@ -237,7 +235,7 @@ def _verdict(account: Opened, done: Flattening) -> tuple[int, str, datetime | No
     running = position > 0 and account.at < venue.closes[position - 1]
     opens = venue.opens[position] if left.closes and not running else None
     told = {
-        f"{len(left.closes)} queued for {_local(opens, venue)}": bool(opens),
+        f"{len(left.closes)} queued for {_time(opens)}": bool(opens),
         f"{_counted(left.closes, 'close')} not filled yet": bool(left.closes) and running,
         f"{_counted(left.uncovered, 'position')} without a close": bool(left.uncovered),
         f"{_counted(left.others, 'other order')} open": bool(left.others),
@@ -249,8 +247,8 @@ def _counted(things: Sized, name: str) -> str:
     return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
-def _local(moment: datetime | None, venue: Calendar) -> str:
-    return moment.astimezone(ZoneInfo(venue.time_zone)).isoformat(timespec="minutes") if moment else ""
+def _time(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
 
 
 def _lines(account: Opened, done: Flattening) -> Iterator[CloseLine]:

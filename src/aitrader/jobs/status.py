@@ -13,8 +13,10 @@ from aitrader.engine.state import State
 from aitrader.errors import AitraderError, BrokerError, RefusedError, Stopped, UsageError
 from aitrader.jobs.assembly.book import JOURNAL, OpenBook, Visit, open_book
 from aitrader.jobs.assembly.desk import Current, looked_at
+from aitrader.jobs.assembly.orders import DISAGREE, held_back, named
 from aitrader.journal.account import NAME as ACCOUNT
 from aitrader.journal.queries import why_shut
+from aitrader.live.session import Appointment, Stand, undone
 
 NOT_RECONCILED: Final = BrokerError.exit_code
 NOT_WELL: Final = RefusedError.exit_code
@@ -81,8 +83,10 @@ class StatusReport:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Everything that is not as it should be, with its book."""
-        return tuple(f"{one.book}: {text}" for one in self.books for text in (*(one.differences or ()), *one.unwell))
+        """What is not as it should be, with its book; of more than a few things of one kind the first are named."""
+        return tuple(
+            f"{one.book}: {text}" for one in self.books for text in (*named(one.differences or ()), *named(one.unwell))
+        )
 
 
 def status(config: Config, root: Path, visit: Visit, *, book: str | None = None) -> StatusReport:
@@ -122,10 +126,8 @@ def _told(book: OpenBook, state: State, now: Current | None, problem: str) -> Bo
     account, events = book.broker.account(), book.journal.events()
     last = _last_trade(events)
     latches = tuple(sorted(latch.value for latch in book.halts.standing() | book.state.latches))
-    coming = now.diary.next_due(now.market.last) if now and now.diary.config.strategies else None
-    unknown = (f"the fate of {one.order.client_id} is unknown" for one in state.unresolved)
-    held = (f"{symbol} is held: {reason}" for symbol, reason in sorted(state.held.items()))
-    differences = tuple(dict.fromkeys((*(state.differences or ()), *unknown, *held)))
+    coming = _coming(book, now) if now and now.diary.config.strategies else None
+    differences = _differences(state)
     return BookStatus(
         book=book.name,
         account=account.number,
@@ -145,6 +147,22 @@ def _told(book: OpenBook, state: State, now: Current | None, problem: str) -> Bo
     )
 
 
+def _coming(book: OpenBook, now: Current) -> Appointment:
+    """Return the next appointment with a decision that has not left, in a window that has not closed."""
+    coming = now.diary.next_due(now.market.last)
+    over = coming.stand(book.at) is Stand.MISSED or not undone(book.journal.events(), coming.decision)
+    return now.diary.next_due(coming.session) if over else coming
+
+
+def _differences(state: State) -> tuple[str, ...]:
+    """Return each thing that is not known or does not agree, once: what is held is held for one of them."""
+    told = list(state.differences or ())
+    orders = (one.order.client_id for one in state.unresolved)
+    told += [f"the fate of {name} is unknown" for name in orders if not any(name in text for text in told)]
+    told += [held_back(symbol, why) for symbol, why in sorted(state.held.items()) if why not in told]
+    return tuple(dict.fromkeys(told))
+
+
 def _unwell(book: OpenBook, now: Current | None, latches: Collection[str], last: LastRun | None) -> Iterator[str]:
     for latch in latches:
         row = why_shut(book.journal.events(), Latch(latch))
@@ -154,9 +172,13 @@ def _unwell(book: OpenBook, now: Current | None, latches: Collection[str], last:
         yield f"{latch.value} will be shut by the next run: a loss is beyond its limit"
     if last is None:
         yield "`aitrader trade` never ran"
+    elif last.exit_code is None:
+        yield f"the last `aitrader trade` ({last.at:%Y-%m-%d %H:%M} UTC) has not ended"
     elif last.exit_code != 0:
-        how = f"ended with {last.exit_code}: {last.reason}" if last.exit_code is not None else "has not ended"
-        yield f"the last `aitrader trade` ({last.at:%Y-%m-%d %H:%M} UTC) {how}"
+        why, _, _ = last.reason.partition(":") if last.reason.startswith(DISAGREE) else (last.reason, "", "")
+        what = "" if latches else "; run `aitrader trade` again"
+        told = why.rstrip(".")
+        yield f"the last `aitrader trade` ({last.at:%Y-%m-%d %H:%M} UTC) ended with {last.exit_code}: {told}{what}"
     if now is None:
         return
     if now.market.last != now.market.sessions[-1]:

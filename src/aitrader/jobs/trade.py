@@ -7,7 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from aitrader.config.schema import Config
 from aitrader.domain.events import DecisionMade, DecisionRefused, Event, FillBooked, Latch, OrderSending
@@ -22,7 +21,7 @@ from aitrader.errors import BrokerError, DataError, LakeError, RefusedError, Usa
 from aitrader.jobs.assembly.book import Mode, OpenBook, Visit, open_book
 from aitrader.jobs.assembly.desk import Current, brought_up_to_date
 from aitrader.jobs.assembly.opinions import ModelUsed
-from aitrader.jobs.assembly.orders import OrderLine, order_lines
+from aitrader.jobs.assembly.orders import DISAGREE, OrderLine, held_back, named, order_lines
 from aitrader.jobs.assembly.runs import recorded
 from aitrader.jobs.assembly.trading import strategies
 from aitrader.jobs.progress import Progress, Report, silent
@@ -201,14 +200,14 @@ def _refuse_halted(latches: frozenset[Latch]) -> None:
 
 def _refuse_unknown(state: State) -> None:
     """Refuse to call a run done while book and account do not agree."""
-    held = [f"{symbol} is held: {reason}" for symbol, reason in sorted(state.held.items())]
+    held = [held_back(symbol, reason) for symbol, reason in sorted(state.held.items())]
     told = "; ".join(held)
     names = [one.order.client_id for one in state.unresolved]
     unknown = [f"the fate of {name} is unknown" for name in names if name not in told]
     wrong = [*unknown, *held, *(() if held else state.differences or ())]
     if wrong:
         raise BrokerError(
-            f"Book and account do not agree: {'; '.join(wrong)}.",
+            f"{DISAGREE}: {'; '.join(named(wrong))}.",
             fix="Run `aitrader trade` again, or see `aitrader reconcile`; no order of a held symbol leaves until then.",
         )
 
@@ -218,10 +217,9 @@ def _verdict(course: _Course, now: Current, meeting: Appointment, lines: Sequenc
     stand = meeting.stand(course.book.at)
     if meeting.due and stand is Stand.OPEN:
         return _sent(course, meeting, [line for line in lines if not line.closing])
-    zone = ZoneInfo(now.diary.calendar.time_zone)
     gone = now.missed(meeting)
     coming = now.diary.next_due(meeting.last if stand is Stand.EARLY else meeting.session)
-    when = f"{coming.session} from {coming.opens.astimezone(zone):%H:%M} to {coming.closes.astimezone(zone):%H:%M %Z}"
+    when = f"{coming.session} from {coming.opens:%H:%M} to {coming.closes:%H:%M} UTC"
     if gone:
         days = ", ".join(f"{one.last} (it entered on {one.session})" for one in gone)
         raise RefusedError(
@@ -237,21 +235,19 @@ def _sent(course: _Course, meeting: Appointment, lines: Sequence[OrderLine]) -> 
     """Say what became of the orders of a decision whose window is open."""
     left = [line for line in lines if line.status not in _STAYED]
     stopped = [line for line in lines if line not in left]
+    count = f"{len(lines)} order{'' if len(lines) == 1 else 's'}"
     reasons = "; ".join(f"{line.symbol}: {line.reason or line.status}" for line in stopped[:_SHOWN])
     halted = any(line.reason.startswith("halt") for line in stopped)
     if stopped and (not left or halted):
         raise RefusedError(
-            f"{len(stopped)} of {len(lines)} orders of the decision on {meeting.last} were refused: {reasons}.",
+            f"{len(stopped)} of {count} of the decision on {meeting.last} were refused: {reasons}.",
             fix="See `aitrader orders`; a limit is a setting under `risk`, a latch is opened by `aitrader resume`.",
         )
     if stopped:
-        return "partial", f"{len(left)} of {len(lines)} orders left; {reasons}"
+        return "partial", f"{len(left)} of {count} left; {reasons}"
     if course.requested or any(isinstance(row, DecisionMade) for row in course.rows):
-        return "done", f"the decision on the bars of {meeting.last}: {len(lines)} orders"
-    return (
-        "skipped",
-        f"the decision on the bars of {meeting.last} has left before: {len(lines)} orders, none sent again",
-    )
+        return "done", f"the decision on the bars of {meeting.last}: {count}"
+    return "skipped", f"the decision on the bars of {meeting.last} has left before: {count}, none sent again"
 
 
 def _report(
@@ -283,9 +279,16 @@ def _report(
         cash=account.cash,
         positions=len(book.broker.positions()),
         dry_run=asked.dry_run,
-        warnings=now.market.notes,
+        warnings=(*_old_bars(now), *now.market.notes),
         receipt="" if asked.dry_run else f"data_lake/receipts/{asked.visit.run_id}.json",
     )
+
+
+def _old_bars(now: Current) -> tuple[str, ...]:
+    newest, due = now.market.sessions[-1], now.market.due
+    if newest == now.market.last:
+        return ()
+    return (f"the newest bars are of {newest}, those of {due} should be there: run `aitrader backfill`",)
 
 
 def _receipt(course: _Course, root: Path, report: TradeReport, started: datetime) -> tuple[str, ...]:

@@ -1,14 +1,21 @@
 """Orders as people read them: what was planned, whether it left, and what became of it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from aitrader.domain.events import DecisionMade, Event, OrderRefused, Told
 from aitrader.domain.orders import Order, OrderStatus
 from aitrader.domain.symbols import Symbol
+from aitrader.engine.state import CASH
 from aitrader.jobs.assembly.courses import Course, told
+
+DISAGREE: Final = "Book and account do not agree"
+"""How the reason of a run begins that ended because of it."""
+
+_NAMED: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,20 @@ class OrderLine:
     def open(self) -> bool:
         """Whether something may still happen to it."""
         return self.status in {"planned", "sending", "unknown", *(s.value for s in OrderStatus if not s.final)}
+
+
+def named(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return ``texts``, of which a long list ends with how many more there are.
+
+    >>> named(("a", "b", "c", "d"))
+    ('a', 'b', 'and 2 more')
+    """
+    return tuple(texts) if len(texts) <= _NAMED + 1 else (*texts[:_NAMED], f"and {len(texts) - _NAMED} more")
+
+
+def held_back(symbol: Symbol, reason: str) -> str:
+    """Say why no order of ``symbol`` leaves; where it stands for the cash, why no buy does."""
+    return f"no buy leaves: {reason}" if symbol == CASH else f"{symbol} is held: {reason}"
 
 
 def order_lines(events: Iterable[Event]) -> tuple[OrderLine, ...]:
