@@ -111,6 +111,36 @@ def test_a_book_that_does_not_exist_is_not_halted_by_mistake(root, run_cli):
     assert latches(root) == []
 
 
+@pytest.mark.parametrize("named", [(), ("--book", "main")])
+def test_the_configured_book_is_halted_before_its_first_run(bare_root, run_cli, named):
+    ran = run_cli("halt", *named, root=bare_root)
+
+    assert (ran.code, ran.err) == (0, "")
+    assert latches(bare_root) == ["main/HALT_ENTRIES"]
+    assert (bare_root / "state" / "main").stat().st_mode & 0o777 == 0o700
+    assert run_cli(*RESUME, root=bare_root).code == 0
+    assert latches(bare_root) == []
+
+
+def test_a_latch_that_can_be_written_nowhere_before_the_first_run_is_not_shut(bare_root, run_cli, monkeypatch):
+    monkeypatch.setattr(
+        "aitrader.journal.halt.make_folder", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
+
+    ran = run_cli("halt", root=bare_root)
+
+    assert ran.code == 3
+    assert "HALT_ENTRIES IS NOT SHUT" in ran.err
+
+
+def test_resume_writes_a_row_for_a_latch_that_was_shut_only(root, run_cli):
+    run_cli("halt", root=root)
+
+    assert run_cli(*RESUME, root=root).code == 0
+
+    assert rows(root)[1:] == (Unlatched(BEGAN, Latch.HALT_ENTRIES, "by hand"),)
+
+
 def test_resume_opens_both_latches_in_journal_and_files(root, run_cli):
     run_cli("halt", root=root)
     (root / "state" / "HALT").touch()

@@ -80,8 +80,8 @@ class Run:
         """The settings with their origins and secrets; a ``ConfigError`` where they are wrong."""
         return self.load_with(profile=self.common.profile)
 
-    def load_with(self, *, profile: str | None, config_path: Path | None = None) -> "Loaded":
-        """Return the settings under another profile or file, with the other options of this run."""
+    def load_with(self, *, profile: str | None, config_path: Path | None = None, book: str | None = "") -> "Loaded":
+        """Return the settings under another profile, file or book (None: their own), with this run's other options."""
         from aitrader.config.load import load
 
         return load(
@@ -90,7 +90,7 @@ class Run:
             config_path=config_path or self.common.config,
             profile=profile,
             sets=self.common.sets,
-            book=self.common.book,
+            book=self.common.book if book == "" else book,
             env_file=self.common.env_file,
         )
 

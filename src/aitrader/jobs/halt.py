@@ -31,18 +31,21 @@ class HaltReport:
     warnings: tuple[str, ...]
 
 
-def halt(config: Config, root: Path, visit: Visit, reason: str) -> HaltReport:
+def halt(config: Config, root: Path, visit: Visit, reason: str, *, configured: bool) -> HaltReport:
     """Shut HALT_ENTRIES of the book ``config.book``, at once and beside a run that is at work: no lock is taken.
+
+    ``configured`` says that the settings name the book: then it is halted before its first run as well. Any other name
+    may be a slip, and nothing would be halted.
 
     Raises
     ------
     UsageError
-        There is no such book.
+        There is no such book, and the settings name none.
     DataError
         Neither the file nor the row could be written: the latch is not shut.
     """
     started, folder = visit.clock(), book_folder(root, config.book)
-    if not folder.is_dir():
+    if not (configured or folder.is_dir()):
         raise no_book(config.book)
     halts = FileLatches(latch_folders(root, config.book), environment_halt=visit.halted)
     before = Latch.HALT_ENTRIES in halts.standing()
@@ -50,9 +53,9 @@ def halt(config: Config, root: Path, visit: Visit, reason: str) -> HaltReport:
     halts.latch(Latch.HALT_ENTRIES, f"{OPERATOR}: {reason}")
     number, recorded, problem = _record(config, folder, visit, reason)
     standing = halts.standing()
-    if Latch.HALT_ENTRIES not in standing and problem:
+    if Latch.HALT_ENTRIES not in standing and (problem or not (folder / JOURNAL).exists()):
         raise DataError(
-            f"HALT_ENTRIES IS NOT SHUT: {'; '.join(halts.problems)}. {problem}",
+            f"HALT_ENTRIES IS NOT SHUT: {'; '.join(halts.problems)}. {problem}".rstrip(),
             fix=f"Free space or repair the disk, or make {folder / Latch.HALT_ENTRIES.value} by hand.",
         )
     warnings = (*halts.problems, *((f"The journal has no row of it: {problem}",) if problem else ()))

@@ -59,7 +59,7 @@ def resume(config: Config, root: Path, asked: Asked) -> Resumed:
     with at_work(folder):
         key = key_of(folder, config.book)
         _refuse(key, asked)
-        rows = _unlatched(config, folder, key, asked, shut=bool(halts.standing()))
+        rows = _unlatched(config, folder, key, asked, shut=halts.standing())
         files = {latch: halts.clear(latch) for latch in Latch}
         if halts.standing():
             raise RefusedError(
@@ -94,8 +94,10 @@ def _refuse(key: AccountKey, asked: Asked) -> None:
         )
 
 
-def _unlatched(config: Config, folder: Path, key: AccountKey, asked: Asked, *, shut: bool) -> frozenset[Latch]:
-    """Write a row for each latch if any is shut, in the journal or outside; return those that the journal had.
+def _unlatched(
+    config: Config, folder: Path, key: AccountKey, asked: Asked, *, shut: frozenset[Latch]
+) -> frozenset[Latch]:
+    """Write a row for each latch that is shut, in the journal or outside; return those that the journal had.
 
     The rows come before the files: where a crash comes between, the files still shut.
     """
@@ -103,8 +105,9 @@ def _unlatched(config: Config, folder: Path, key: AccountKey, asked: Asked, *, s
         return frozenset()
     with DatabaseJournal.open(folder / JOURNAL, account=key) as journal:
         latches = State.of(journal.events()).latches
-        if latches or shut:
+        opened = [latch for latch in Latch if latch in latches | shut]
+        if opened:
             at = book_time(config, folder, key, asked.visit)
-            for latch in Latch:
+            for latch in opened:
                 journal.append(Unlatched(at, latch, asked.reason))
     return latches
