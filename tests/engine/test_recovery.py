@@ -299,6 +299,54 @@ def test_a_close_that_no_journal_saw_is_adopted(two, approved):
     assert book.state.reconciled
 
 
+@pytest.fixture
+def lost_fill(two):
+    """A book whose journal agreed on a fill, the last one, that its account does not have (any more)."""
+    book = two()
+    book.run(1)
+    known = book.of(FillBooked)[-1].fill
+    book.journal.append(FillBooked(known.at, replace(known, fill_id="gone", quantity=Decimal(3))))
+    book.journal.append(Reconciled(known.at, ()))
+    book.restart()
+    return book
+
+
+def test_a_fill_that_the_account_does_not_have_is_a_difference_and_holds_its_symbol(lost_fill):
+    asked = len(lost_fill.line.asked)
+
+    state = recover(lost_fill.desk, lost_fill.state, lost_fill.now(1).at, Reconcile())
+
+    (symbol,) = [symbol for symbol in state.held if symbol != CASH]
+    assert f"{symbol}: fill gone of {B} is booked, and the account has no such fill" in state.differences
+    assert len(lost_fill.line.asked) == asked
+
+
+def test_where_the_last_fill_is_not_known_all_are_read_and_each_is_booked_once(lost_fill, approved):
+    lost_fill.close()
+    lost_fill.open(2)
+    lost_fill.account.submit(approved(CLOSE, "A", -50, closing=True))
+    before = [row.fill.fill_id for row in lost_fill.of(FillBooked)]
+
+    recover(lost_fill.desk, lost_fill.state, lost_fill.now(2).at, Reconcile())
+
+    after = [row.fill.fill_id for row in lost_fill.of(FillBooked)]
+    assert after[: len(before)] == before
+    assert after[len(before) :] == [fill.fill_id for fill in lost_fill.account.fills() if fill.client_id == CLOSE]
+
+
+def test_a_fill_that_says_something_else_at_the_account_is_a_difference(two):
+    book = two()
+    book.run(1)
+    booked = {row.fill.fill_id: row.fill for row in book.of(FillBooked)}
+    name, fill = next(iter(booked.items()))
+
+    found = compare(book.state, book.account, Reconcile(), booked={**booked, name: replace(fill, price=Decimal(9))})
+
+    assert compare(book.state, book.account, Reconcile(), booked=booked) == ()
+    assert [(one.kind, one.symbol) for one in found] == [("fills", fill.symbol)]
+    assert f"at the account it is {fill.quantity:f} shares of {fill.client_id}" in str(found[0])
+
+
 def test_another_account_than_the_journals_is_refused(two):
     book = two()
     with pytest.raises(RefusedError, match="The journal is of account SIM-other, the broker answers for SIM-main"):

@@ -11,8 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from aitrader.brokers.broker import fills_since
 from aitrader.config.schema import Config
 from aitrader.disk.files import write_text
+from aitrader.domain.events import FillBooked
 from aitrader.domain.receipts import Receipt
 from aitrader.domain.symbols import Symbol
 from aitrader.engine.decide import closes
@@ -164,7 +166,8 @@ def _after_splits(book: OpenBook, prices: Mapping[Symbol, Decimal], session: dat
 
 
 def _unbooked(book: OpenBook) -> tuple[str, ...]:
-    missing = len(book.broker.fills(after=book.state.seen))
+    booked = {row.fill.fill_id for row in book.journal.events() if isinstance(row, FillBooked)}
+    missing = sum(fill.fill_id not in booked for fill in fills_since(book.broker, book.state.seen)[0])
     return (
         (f"the broker tells of {missing} fills that are not in the journal yet; `trade` books them",) if missing else ()
     )
