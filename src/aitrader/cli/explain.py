@@ -10,7 +10,7 @@ from aitrader.cli.render import colored, table
 from aitrader.cli.scan import AllowRejected, Scanner, Strategy
 
 if TYPE_CHECKING:
-    from aitrader.jobs.assembly.trace import Trace
+    from aitrader.jobs.assembly.trace import Sent, Trace
     from aitrader.jobs.explain import Explanation
 
 _SHOWN: Final = 12
@@ -88,17 +88,8 @@ def _trace(found: "Trace") -> list[Any]:
     rows: list[tuple[str, Any]] = [("decided after", f"{found.decision}, with {_named(found)}")]
     rows += [(f"weight in {name}", f"{weight:.1%}") for name, weight in found.by_strategy.items()]
     rows += [("weight in the book", f"{found.weight:.1%}")]
-    for order in found.orders or ():
-        rows.append(("order", order.order))
-        refused = order.review not in {"", "passed"}
-        rows.append(("limits", colored(order.review, "bold red" if refused else "green") if order.review else None))
-        rows.append(
-            ("broker", f"{order.answer}{f', {order.status}' if order.status else ''}" if order.answer else None)
-        )
-        rows += [
-            ("fill", f"{one.quantity:f} at {one.price:.4f}, fee {one.fee:.2f}, {one.at:%Y-%m-%d %H:%M} UTC")
-            for one in order.fills
-        ]
+    for order in found.orders:
+        rows += _order(order)
     if not found.orders:
         rows.append(("order", "none was planned"))
     cost = f" at an average cost of {found.average_cost:.4f} USD" if found.average_cost is not None else ""
@@ -106,6 +97,21 @@ def _trace(found: "Trace") -> list[Any]:
     stops = {"held back": found.held, "latched": ", ".join(found.latches), "no later decision": found.refused}
     rows += [(name, colored(text, "bold red")) for name, text in stops.items() if text]
     return [table(f"In the book {found.book}", ("", ""), rows)]
+
+
+def _order(order: "Sent") -> list[tuple[str, Any]]:
+    refused = order.review not in {"", "passed"}
+    answer = ", ".join(filter(None, (order.answer, order.status)))
+    fills = [
+        ("fill", f"{one.quantity:f} at {one.price:.4f}, fee {one.fee:.2f}, {one.at:%Y-%m-%d %H:%M} UTC")
+        for one in order.fills
+    ]
+    return [
+        ("order", order.order),
+        ("limits", colored(order.review, "bold red" if refused else "green") if order.review else None),
+        ("broker", answer or None),
+        *fills,
+    ]
 
 
 def _named(found: "Trace") -> str:

@@ -72,12 +72,12 @@ def check(run: Run) -> Outcome:
 
 def _words(event: Mapping[str, Any]) -> str:
     """Return the fields of a row in one line; of lists only how many they hold."""
-    words = []
-    for name, value in event.items():
-        if isinstance(value, Mapping) and name in {"order", "fill"}:
-            words.append(_words(value))
-        elif isinstance(value, Mapping | list):
-            words.append(f"{len(value)} {name}")
-        elif name != "at" and value not in (None, "", False):
-            words.append(f"{name} {value}")
-    return ", ".join(words)
+    return ", ".join(filter(None, (_word(name, value) for name, value in event.items())))
+
+
+def _word(name: str, value: Any) -> str:
+    if isinstance(value, Mapping) and name in {"order", "fill"}:
+        return _words(value)
+    if isinstance(value, Mapping | list):
+        return f"{len(value)} {name}"
+    return "" if name == "at" or value in (None, "", False) else f"{name} {value}"

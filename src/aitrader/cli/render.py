@@ -20,6 +20,9 @@ WIDTH: Final = 160
 _SOLID: Final = 44
 """Characters of the longest word that is not broken: an order's id, not a hash or a path."""
 
+_NAME: Final = 14
+"""Characters of a column's name that need not break either."""
+
 QUIET_SECONDS: Final = 5.0
 """Least time between two progress lines where there is no terminal."""
 
@@ -44,25 +47,28 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
         show_header=any(columns),
     )
     for position, name in enumerate(columns):
-        numbers = any(_is_number(row[position]) for row in filled)
-        width = _solid_width([name, *(_cell(row[position]).plain for row in filled)]) if any(columns) else None
-        made.add_column(
-            name,
-            justify="right" if numbers else "left",
-            overflow="fold",
-            no_wrap=width is not None,
-            min_width=width,
-        )
+        _add_column(made, name, [row[position] for row in filled], solid=any(columns))
     for row in filled:
-        made.add_row(*(_cell(value) for value in row))
+        made.add_row(*map(_cell, row))
     return made
 
 
+def _add_column(made: "Table", name: str, values: Sequence[Any], *, solid: bool) -> None:
+    width = _solid_width([name, *(_cell(value).plain for value in values)]) if solid else None
+    made.add_column(
+        name,
+        justify="right" if any(map(_is_number, values)) else "left",
+        overflow="fold",
+        no_wrap=width is not None,
+        min_width=width,
+    )
+
+
 def _solid_width(texts: Sequence[str]) -> int | None:
-    """Return the width of a column whose cells must not break; None where there is a sentence or a long name."""
+    """Return the width of a column whose cells must not break; None where there is a sentence, or a name so long."""
     name, *cells = texts
     longest = max(map(len, cells), default=0)
-    if longest > _SOLID or any(" " in cell for cell in cells):
+    if longest > _SOLID or len(name) > max(longest, _NAME) or any(" " in cell for cell in cells):
         return None
     return max(longest, len(name))
 

@@ -11,7 +11,7 @@ from aitrader.errors import UsageError
 
 if TYPE_CHECKING:
     from aitrader.jobs.checks.controls import Control, ControlsReport
-    from aitrader.jobs.validate import Result, ValidationReport
+    from aitrader.jobs.validate import Choice, Result, ValidationReport
 
 
 class Level(StrEnum):
@@ -66,25 +66,17 @@ def validate(
     keeps it, at the limits of this configuration and against a simulated account of its own: exit code 3 when one of
     them does not answer. Nothing of the book is touched; a weekly cron job may run it.
     """
-    if controls and (only or skip or require):
-        raise UsageError(
-            "--controls tries every control; --only, --skip and --require choose among checks.",
-            fix="Leave them out, or leave --controls out.",
-        )
     if controls:
-        return _controls(run, output)
+        return _controls(run, output, chosen=any((only, skip, require)))
     from aitrader.jobs.validate import Choice
+
+    return _checks(run, level, Choice(listed(only), listed(skip) or (), listed(require) or ()), output)
+
+
+def _checks(run: Run, level: Level, choice: "Choice", output: Format) -> Outcome:
     from aitrader.jobs.validate import validate as job
 
-    choice = Choice(listed(only), listed(skip) or (), listed(require) or ())
-    report = job(
-        run.config,
-        run.root,
-        run.visit,
-        level=level.value,
-        choice=choice,
-        progress=run.progress,
-    )
+    report = job(run.config, run.root, run.visit, level=level.value, choice=choice, progress=run.progress)
     return Outcome(
         result=report,
         tables=_shown(report, output),
@@ -94,7 +86,12 @@ def validate(
     )
 
 
-def _controls(run: Run, output: Format) -> Outcome:
+def _controls(run: Run, output: Format, *, chosen: bool) -> Outcome:
+    if chosen:
+        raise UsageError(
+            "--controls tries every control; --only, --skip and --require choose among checks.",
+            fix="Leave them out, or leave --controls out.",
+        )
     from aitrader.jobs.checks.controls import fire_controls
 
     report = fire_controls(run.config, progress=run.progress)

@@ -71,29 +71,41 @@ def parse(arguments: Sequence[str]) -> Asked | None:
     UsageError
         An option that the command does not have, or one without its value; a time that is none.
     """
-    values: dict[str, str] = {}
-    given: set[str] = set()
-    command = False
-    words = iter(arguments)
+    line, words = _Line(), iter(arguments)
     for word in words:
-        name, equals, value = word.partition("=")
-        if not word.startswith("-"):
-            if command:
-                raise _usage(f"Got unexpected extra argument ({word})")
-            if word != COMMAND:
-                return None
-            command = True
-        elif name in _VALUED:
-            values[name] = value if equals else _next(words, name)
-        elif word in _FLAGS and (command or word in _COMMON):
-            given.add(word)
-        elif command:
-            raise _usage(f"No such option: {name}")
-        else:
+        if not line.take(word, words):
             return None
-    if not command:
-        return None
-    return _asked(tuple(arguments), values, given)
+    return _asked(tuple(arguments), line.values, line.given) if line.command else None
+
+
+class _Line:
+    """What was read of a command line so far: options with their values, flags, and whether this command was named."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+        self.given: set[str] = set()
+        self.command = False
+
+    def take(self, word: str, rest: Iterator[str]) -> bool:
+        """Take ``word`` in, and from ``rest`` the value that belongs to it; False where another command is meant."""
+        if not word.startswith("-"):
+            return self._take_name(word)
+        name, equals, value = word.partition("=")
+        if name in _VALUED:
+            self.values[name] = value if equals else _next(rest, name)
+            return True
+        if word in _FLAGS and (self.command or word in _COMMON):
+            self.given.add(word)
+            return True
+        if self.command:
+            raise _usage(f"No such option: {name}")
+        return False
+
+    def _take_name(self, word: str) -> bool:
+        if self.command:
+            raise _usage(f"Got unexpected extra argument ({word})")
+        self.command = word == COMMAND
+        return self.command
 
 
 def _asked(words: tuple[str, ...], values: Mapping[str, str], given: set[str]) -> Asked:

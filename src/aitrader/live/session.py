@@ -185,15 +185,18 @@ def missed(
     afterwards one does. A book that began after a window missed nothing, unless it points at it.
     """
     days = {meeting.session, *(played[bisect_left(played, since) :] if since else ())}
-    found = (diary.after(diary.turn(day, at).last) for day in sorted(days))
-    closed = [one for one in found if one.due and one.stand(at) is Stand.MISSED and undone(events, one.decision)]
     began = next((row.at for row in events if isinstance(row, BookOpened)), at)
     told = max((row.at for row in events if isinstance(row, RunEnded) and row.command == TRADE), default=began)
-    return tuple(
+    news = (
         one
-        for one in closed
+        for one in (diary.after(diary.turn(day, at).last) for day in sorted(days))
         if one == meeting or (began < one.closes and (one.session in played[-1:] or told < one.closes))
     )
+    return tuple(one for one in news if _left_behind(one, events, at))
+
+
+def _left_behind(one: Appointment, events: Collection[Event], at: datetime) -> bool:
+    return bool(one.due) and one.stand(at) is Stand.MISSED and undone(events, one.decision)
 
 
 def undone(events: Collection[Event], decision: str) -> bool:

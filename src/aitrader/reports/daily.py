@@ -1,6 +1,6 @@
 """The report of one session of a book: what was decided, sent, filled and refused, and what is held now."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -207,31 +207,46 @@ def render(view: DailyView) -> str:
 
 def warned(view: DailyView) -> tuple[Warned, ...]:
     """Return what a reader must know first, the gravest on top."""
+    levels: tuple[tuple[Level, Iterator[str]], ...] = (
+        ("red", _stops(view)),
+        ("amber", _doubts(view)),
+        ("info", _prices(view)),
+    )
+    return tuple(Warned(level, text) for level, texts in levels for text in texts)
+
+
+def _stops(view: DailyView) -> Iterator[str]:
     standing = view.standing
-    found: list[tuple[Level, str]] = [
-        ("red", f"{name} is shut{f' ({why})' if why else ''}: {_LATCHED[name]}.")
-        for name, why in standing.latches.items()
-    ]
-    found += [("red", f"The fate of order {name} is unknown.") for name in standing.unresolved]
+    for name, why in standing.latches.items():
+        yield f"{name} is shut{f' ({why})' if why else ''}: {_LATCHED[name]}."
+    for name in standing.unresolved:
+        yield f"The fate of order {name} is unknown."
     if standing.differences:
-        found.append(("red", f"Book and broker differ: {'; '.join(standing.differences)}."))
-    found += [("red", f"No decision {one.decision}: {one.refused}") for one in view.decisions if one.refused]
-    found += [("amber", f"{symbol} is held back: {reason}.") for symbol, reason in standing.held.items()]
-    found += [
-        ("amber", f"{run.command} ended with exit code {run.exit_code}: {(run.reason or run.status).rstrip('.')}.")
-        for run in view.runs
-        if run.exit_code
-    ]
-    found += [
-        ("amber", f"{run.command} has no end: it was killed, or still runs.") for run in view.runs if not run.ended_at
-    ]
-    if standing.differences is None:
-        found.append(("amber", "The book was not compared with the broker since it last changed."))
+        yield f"Book and broker differ: {'; '.join(standing.differences)}."
+    for one in view.decisions:
+        if one.refused:
+            yield f"No decision {one.decision}: {one.refused}"
+
+
+def _doubts(view: DailyView) -> Iterator[str]:
+    for symbol, reason in view.standing.held.items():
+        yield f"{symbol} is held back: {reason}."
+    for run in view.runs:
+        if run.exit_code:
+            yield f"{run.command} ended with exit code {run.exit_code}: {(run.reason or run.status).rstrip('.')}."
+    for run in view.runs:
+        if not run.ended_at:
+            yield f"{run.command} has no end: it was killed, or still runs."
+    if view.standing.differences is None:
+        yield "The book was not compared with the broker since it last changed."
+
+
+def _prices(view: DailyView) -> Iterator[str]:
+    standing = view.standing
     if standing.running:
-        found.append(("info", f"The session has not closed: positions are valued at the prices {valued_at(standing)}."))
+        yield f"The session has not closed: positions are valued at the prices {valued_at(standing)}."
     elif standing.priced_on != view.session:
-        found.append(("info", f"Positions are valued at the closes of {standing.priced_on}."))
-    return tuple(Warned(level, text) for level, text in found)
+        yield f"Positions are valued at the closes of {standing.priced_on}."
 
 
 def valued_at(standing: Standing) -> str:
