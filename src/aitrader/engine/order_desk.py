@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeGuard
 
 from aitrader.brokers.broker import Outcome
 from aitrader.domain.events import Latch, Latched, OrderOutcome, OrderRefused, OrderSending, SymbolHeld, Told
@@ -135,8 +135,7 @@ def _deliver(desk: Desk, state: State, one: ApprovedOrder, errand: _Errand) -> S
             return desk.record(
                 state, OrderOutcome(desk.time(errand.at), order.client_id, Told.ACCEPTED, answer.broker_id)
             )
-        duplicate = isinstance(answer, Refused) and answer.code == DUPLICATE
-        if isinstance(answer, Refused) and not duplicate:
+        if _refused(answer):
             detail = f"{answer.code}: {answer.reason}"
             return desk.record(state, OrderOutcome(desk.time(errand.at), order.client_id, Told.REFUSED, detail))
         reason = answer.reason
@@ -144,10 +143,15 @@ def _deliver(desk: Desk, state: State, one: ApprovedOrder, errand: _Errand) -> S
         now = desk.time(errand.at)
         if isinstance(found, BrokerOrder):
             return adopt(desk, state, order, found, now)
-        if found is None or duplicate or attempt == ATTEMPTS - 1:
+        if found is None or isinstance(answer, Refused) or attempt == ATTEMPTS - 1:
             break
         state = desk.record(state, OrderOutcome(now, order.client_id, Told.ABSENT, f"{reason}; the broker has none"))
     return leave_unknown(desk, state, order, desk.time(errand.at), reason)
+
+
+def _refused(answer: Refused | Unknown) -> TypeGuard[Refused]:
+    """Say whether the broker does not want the order; that it has one of that id is no such answer."""
+    return isinstance(answer, Refused) and answer.code != DUPLICATE
 
 
 def _submit(desk: Desk, one: ApprovedOrder) -> Outcome:

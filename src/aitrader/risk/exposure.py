@@ -1,7 +1,7 @@
 """How much is at stake: what a review knows, and what the book becomes as its orders pass."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -75,12 +75,10 @@ class Exposure:
         self._parents = {parent_of(client_id) for client_id in context.sent}
         self._listed: set[tuple[Symbol, Side, str]] = set()
         self.passed: Counter[Symbol] = Counter()
-        sound = (is_price(context.prices.get(s)) and shares.is_finite() for s, shares in self._held.items())
-        self.measurable = is_price(context.equity) and context.book.cash.is_finite() and all(sound)
-        values = [shares * price for shares, price in _priced(self._held, context.prices)]
-        paid = [shares * price for shares, price in _priced(context.working, context.prices)]
-        self.cash = _sum(context.book.cash, -sum(paid, _ZERO))
-        self.gross = sum((abs(value) for value in values), _ZERO)
+        self.measurable = _measurable(context, self._held)
+        values = _values(self._held, context.prices)
+        self.cash = _sum(context.book.cash, -sum(_values(context.working, context.prices), _ZERO))
+        self.gross = sum(map(abs, values), _ZERO)
         self.net = sum(values, _ZERO)
 
     def held(self, symbol: Symbol) -> Decimal:
@@ -165,8 +163,12 @@ def _nearest_zero(now: Decimal, later: Decimal) -> Decimal:
     return min(now, later, key=abs) if now * later > 0 else _ZERO
 
 
-def _priced(held: Mapping[Symbol, Decimal], prices: Mapping[Symbol, Decimal]) -> Iterable[tuple[Decimal, Decimal]]:
-    for symbol, quantity in held.items():
-        price = prices.get(symbol)
-        if price is not None and is_price(price) and quantity.is_finite():
-            yield quantity, price
+def _measurable(context: RiskContext, held: Mapping[Symbol, Decimal]) -> bool:
+    sound = (is_price(context.prices.get(symbol)) and shares.is_finite() for symbol, shares in held.items())
+    return is_price(context.equity) and context.book.cash.is_finite() and all(sound)
+
+
+def _values(held: Mapping[Symbol, Decimal], prices: Mapping[Symbol, Decimal]) -> list[Decimal]:
+    """Return what the shares of each symbol are worth, USD, without those whose price or number nobody knows."""
+    known = ((shares, prices.get(symbol)) for symbol, shares in held.items() if shares.is_finite())
+    return [shares * price for shares, price in known if price is not None and is_price(price)]
