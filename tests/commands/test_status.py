@@ -157,10 +157,8 @@ def test_what_does_not_agree_is_said_once_and_the_first_of_many_are_named(run_cl
     said = [line.removeprefix("warning: main: ") for line in ran.err.splitlines()]
     assert ran.code == 5
     assert said[2] == "and 5 more"
-    assert said[3:] == [
-        "the last `aitrader trade` (2013-08-08 22:00 UTC) ended with 5: Book and account do not agree; "
-        "run `aitrader trade` again"
-    ]
+    assert len(said) == 4
+    assert said[3].endswith("ended with 5: Book and account do not agree; run `aitrader trade` again")
     assert "USD/USD" not in ran.err + ran.out
     assert said[0].split(":")[0] not in ran.out
 

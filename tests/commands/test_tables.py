@@ -65,6 +65,14 @@ def test_numbers_and_ids_are_never_broken_and_words_are(printed, columns):
     assert words not in text or columns == 160
 
 
+def test_words_of_a_sentence_are_not_broken_where_there_is_room(printed):
+    rows = [("risk.max_order_equity_share", "buy 10 shares beyond it", "a sentence of words", "pass")] * 2
+
+    text = printed(table("", ("control", "tried", "answered", "verdict"), rows), columns=60)
+
+    assert all(word in text for word in ("risk.max_order_equity_share", "shares", "beyond", "sentence", "verdict"))
+
+
 def test_orders_fit_a_narrow_screen_and_say_more_on_a_wide_one(printed):
     lines = [
         OrderLine(

@@ -23,6 +23,9 @@ _SOLID: Final = 44
 _NAME: Final = 14
 """Characters of a column's name that need not break either."""
 
+_WORD: Final = 10
+"""Characters of a word that is not broken either, between others in a column that wraps."""
+
 QUIET_SECONDS: Final = 5.0
 """Least time between two progress lines where there is no terminal."""
 
@@ -54,13 +57,15 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
 
 
 def _add_column(made: "Table", name: str, values: Sequence[Any], *, solid: bool) -> None:
-    width = _solid_width([name, *(_cell(value).plain for value in values)]) if solid else None
+    texts = [name, *(_cell(value).plain for value in values)]
+    width = _solid_width(texts) if solid else None
+    word = max((len(word) for text in texts for word in text.split()), default=0)
     made.add_column(
         name,
         justify="right" if any(map(_is_number, values)) else "left",
         overflow="fold",
         no_wrap=width is not None,
-        min_width=width,
+        min_width=width or min(word, _WORD),
     )
 
 

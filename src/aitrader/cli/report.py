@@ -7,6 +7,7 @@ import typer
 
 from aitrader.cli.options import Outcome, Run, command, day
 from aitrader.cli.render import colored, table
+from aitrader.cli.tables import percent, shares, usd
 
 if TYPE_CHECKING:
     from aitrader.reports.daily import DailyView, DecisionLine
@@ -37,25 +38,24 @@ def report(run: Run, session: Session = None) -> Outcome:
 
 def _tables(found: "DailyView") -> list[Any]:
     from aitrader.reports.daily import valued_at
-    from aitrader.reports.figures import amount, show
 
     standing = found.standing
     facts = [
-        ("equity, USD", f"{show(standing.equity, 'price')} {valued_at(standing)}"),
-        ("change over the close before", show(standing.change, "fraction")),
-        ("below its peak", show(standing.drawdown, "fraction")),
-        ("cash, USD", show(float(standing.cash), "price")),
+        ("equity, USD", f"{usd(standing.equity) or '-'} {valued_at(standing)}"),
+        ("change over the close before", percent(standing.change, signed=True)),
+        ("below its peak", percent(standing.drawdown)),
+        ("cash, USD", usd(standing.cash)),
         ("decisions", ", ".join(map(_decision, found.decisions)) or "none was due"),
         ("orders", f"{len(found.orders)} sent or open, {len(found.refusals)} refused"),
-        ("fills", f"{len(found.fills)}; fees {found.fees:,.2f}, slippage against plan {found.slippage:,.2f} USD"),
+        ("fills", f"{len(found.fills)}; fees {usd(found.fees)}, slippage against plan {usd(found.slippage)} USD"),
     ]
     held = [
         (
             one.symbol,
-            amount(one.quantity),
-            show(one.price, "price"),
-            show(one.weight, "fraction"),
-            show(one.gain, "fraction"),
+            shares(one.quantity),
+            usd(one.price),
+            percent(one.weight),
+            percent(one.gain, signed=True),
         )
         for one in found.positions
     ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from aitrader.cli.options import Outcome, Run, command, listed
-from aitrader.cli.render import colored, table
+from aitrader.cli.render import colored, table, width
 from aitrader.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ _COLORS: Final = {"pass": "green", "warn": "yellow", "fail": "bold red", "skippe
 
 _SHOWN: Final = 16
 """Details of one check that the table shows; --json has all."""
+
+_WIDE: Final = 120
+"""Columns that the whole table of the controls needs."""
 
 Names = list[str] | None
 
@@ -112,10 +115,15 @@ def _shown_controls(report: "ControlsReport", output: Format) -> list[Any]:
         from aitrader.reports.junit import Case, render_junit
 
         return [render_junit("aitrader", [Case("controls", _named(c), v, c.answered, (c.tried,)) for c, v in verdicts])]
-    columns = ("control", "setting", "value", "default", "tried", "answered", "verdict")
-    rows = [
-        (c.control, c.setting, c.value, c.default, c.tried, c.answered, colored(v, _COLORS[v])) for c, v in verdicts
-    ]
+    rows: list[tuple[Any, ...]]
+    if width() < _WIDE:
+        columns: tuple[str, ...] = ("control", "value", "tried", "answered", "verdict")
+        rows = [(_named(c), c.value, c.tried, c.answered, colored(v, _COLORS[v])) for c, v in verdicts]
+    else:
+        columns = ("control", "setting", "value", "default", "tried", "answered", "verdict")
+        rows = [
+            (c.control, c.setting, c.value, c.default, c.tried, c.answered, colored(v, _COLORS[v])) for c, v in verdicts
+        ]
     silent = sum(not one.fired for one in report.controls)
     said = colored(f"{silent} controls do NOT answer", "bold red") if silent else colored("all answer", "bold green")
     return [table(f"{len(rows)} controls, one breach each", columns, rows), said]
