@@ -98,7 +98,11 @@ def _lines(state: State, broker: Broker, equity: Decimal) -> Iterator[PositionLi
             price=price,
             priced_at=quote.at if quote else None,
             value=value,
-            weight=float(value / equity) if value is not None and equity else float("nan"),
-            gain=float(price / here.average_cost - 1) if price is not None and here.average_cost else float("nan"),
+            weight=_share(value, equity),
+            gain=_share(None if price is None else price - here.average_cost, here.average_cost),
             held=state.held.get(symbol, ""),
         )
+
+
+def _share(part: Decimal | None, whole: Decimal) -> float:
+    return float(part / whole) if part is not None and whole else float("nan")

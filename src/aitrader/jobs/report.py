@@ -69,18 +69,8 @@ def report(config: Config, root: Path, asked: Asked) -> DailyReport:
         events = book.journal.events()
         known = sessions_of(events, book.calendar)
         session = _session(book, known, asked.session)
-        standing = book.halts.standing() if session >= _newest(book, known) else frozenset()
-        around = Around(
-            book=book.name,
-            venue=book.calendar,
-            made_at=book.at,
-            closes=_closes(book, session),
-            invested=config.portfolio.invested,
-            strategies=frozenset(config.strategies),
-            latches=standing,
-        )
         made = DailyReport(
-            day=day_of(events, session, around),
+            day=day_of(events, session, _around(config, book, known, session)),
             report=f"{folder}/daily.html",
             data=f"{folder}/daily.json",
             receipt=f"data_lake/receipts/{run_id}.json",
@@ -104,6 +94,18 @@ def report(config: Config, root: Path, asked: Asked) -> DailyReport:
     )
     write_receipt(root / "data_lake", receipt)
     return made
+
+
+def _around(config: Config, book: OpenBook, known: Sequence[date], session: date) -> Around:
+    return Around(
+        book=book.name,
+        venue=book.calendar,
+        made_at=book.at,
+        closes=_closes(book, session),
+        invested=config.portfolio.invested,
+        strategies=frozenset(config.strategies),
+        latches=book.halts.standing() if session >= _newest(book, known) else frozenset(),
+    )
 
 
 def _session(book: OpenBook, known: Sequence[date], asked: date | None) -> date:

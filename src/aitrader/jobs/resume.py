@@ -60,12 +60,7 @@ def resume(config: Config, root: Path, asked: Asked) -> Resumed:
         key = key_of(folder, config.book)
         _refuse(key, asked)
         rows = _unlatched(config, folder, key, asked, shut=halts.standing())
-        files = {latch: halts.clear(latch) for latch in Latch}
-        if halts.standing():
-            raise RefusedError(
-                f"The book {config.book} stays halted: {'; '.join(halts.problems)}.",
-                fix="Remove the file by hand, then run it again.",
-            )
+        files = _cleared(halts, config.book)
     opened = tuple(latch for latch in Latch if latch in rows or files[latch])
     removed = tuple(str(path.relative_to(root)) for latch in Latch for path in files[latch])
     warnings: tuple[str, ...] = ()
@@ -92,6 +87,17 @@ def _refuse(key: AccountKey, asked: Asked) -> None:
             "AITRADER_HALT is set in the environment: it shuts HALT, and only its end opens it. Nothing was opened.",
             fix="Unset AITRADER_HALT wherever it is set (crontab, unit, shell), then run it again.",
         )
+
+
+def _cleared(halts: FileLatches, book: str) -> dict[Latch, tuple[Path, ...]]:
+    """Remove the files of both latches, and return them."""
+    files = {latch: halts.clear(latch) for latch in Latch}
+    if halts.standing():
+        raise RefusedError(
+            f"The book {book} stays halted: {'; '.join(halts.problems)}.",
+            fix="Remove the file by hand, then run it again.",
+        )
+    return files
 
 
 def _unlatched(

@@ -21,6 +21,7 @@ from aitrader.engine.schedule import Window, due, window
 from aitrader.engine.state import State
 from aitrader.errors import ConfigError
 from aitrader.journal.memory import MemoryJournal
+from aitrader.journal.queries import of_kind
 
 TRADE: Final = "trade"
 """The command whose runs are looked for in the journal."""
@@ -185,8 +186,8 @@ def missed(
     afterwards one does. A book that began after a window missed nothing, unless it points at it.
     """
     days = {meeting.session, *(played[bisect_left(played, since) :] if since else ())}
-    began = next((row.at for row in events if isinstance(row, BookOpened)), at)
-    told = max((row.at for row in events if isinstance(row, RunEnded) and row.command == TRADE), default=began)
+    began = next((row.at for row in of_kind(events, BookOpened)), at)
+    told = max((row.at for row in of_kind(events, RunEnded) if row.command == TRADE), default=began)
     news = (
         one
         for one in (diary.after(diary.turn(day, at).last) for day in sorted(days))

@@ -9,7 +9,7 @@ from typing import Literal
 
 from aitrader.brokers.account_file import PaperAccount
 from aitrader.brokers.broker import Broker
-from aitrader.brokers.faulty import fault_settings, wrap
+from aitrader.brokers.faulty import FaultSettings, fault_settings, wrap
 from aitrader.brokers.simulated import SimulatedBroker
 from aitrader.config.schema import Config
 from aitrader.disk.files import make_folder
@@ -100,10 +100,7 @@ def open_book(
     """
     folder, faults = safe_folder(root, config.book), fault_settings(config.account.faults)
     with ExitStack() as stack:
-        if create and mode != "read":
-            make_folder(folder, 0o700)
-        if mode == "write" and folder.is_dir():
-            stack.enter_context(at_work(folder))
+        _enter(stack, folder, mode, create=create)
         key, fresh = _key(folder, config.book, create=create)
         lake = stack.enter_context(Lake.open(root / "data_lake", clock=visit.clock))
         venue = LakeVenue.of(config, lake.snapshot())
@@ -114,9 +111,10 @@ def open_book(
         else:
             paper = stack.enter_context(_paper(config, folder, key, visit, create=fresh))
             kept = stack.enter_context(DatabaseJournal.open(folder / JOURNAL, account=key, create=fresh))
-            made = _read(paper, kept, visit, venue) if mode == "read" else _advanced(paper, kept, visit, venue)
-            if mode != "read" and faults:
-                made = replace(made, broker=wrap(made.broker, faults, len(made.journal.events())))
+            if mode == "read":
+                made = _read(paper, kept, visit, venue)
+            else:
+                made = _faulty(_advanced(paper, kept, visit, venue), faults)
             if fresh:
                 write_account(folder, key)
         state = State.of(made.journal.events())
@@ -134,6 +132,16 @@ def open_book(
             made.replayed,
             waits=mode != "read" and not made.replayed,
         )
+
+
+def _enter(stack: ExitStack, folder: Path, mode: Mode, *, create: bool) -> None:
+    """Make the folder and take the lock, as far as they are wanted."""
+    if mode == "read":
+        return
+    if create:
+        make_folder(folder, 0o700)
+    if mode == "write" and folder.is_dir():
+        stack.enter_context(at_work(folder))
 
 
 class _Watched(FileLatches):
@@ -173,6 +181,10 @@ def _advanced(paper: PaperAccount, journal: Journal, visit: Visit, venue: LakeVe
         account = paper.account()
         journal.append(BookOpened(at, account.number, account.cash))
     return _Made(paper, journal, at, paper.replay)
+
+
+def _faulty(made: _Made, faults: FaultSettings | None) -> _Made:
+    return replace(made, broker=wrap(made.broker, faults, len(made.journal.events()))) if faults else made
 
 
 def _read(paper: PaperAccount, journal: Journal, visit: Visit, venue: LakeVenue) -> _Made:

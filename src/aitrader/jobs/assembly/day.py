@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import singledispatch
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import isfinite
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from aitrader.domain.calendars import Calendar
@@ -35,7 +36,7 @@ from aitrader.domain.orders import Fill, Order
 from aitrader.domain.symbols import Symbol
 from aitrader.engine.state import State
 from aitrader.jobs.assembly.courses import Course, Courses, book_weights, told, touched
-from aitrader.journal.queries import why_shut
+from aitrader.journal.queries import of_kind, why_shut
 from aitrader.reports.daily import (
     Curve,
     DailyView,
@@ -120,11 +121,11 @@ def day_of(events: Sequence[Event], session: date, around: Around) -> DailyView:
         standing=standing,
         runs=tuple(_runs(rows, events)),
         decisions=tuple(_decisions(rows)),
-        targets=tuple(line for event in rows if isinstance(event, DecisionMade) for line in _targets(event, weights)),
+        targets=tuple(line for made in of_kind(rows, DecisionMade) for line in _targets(made, weights)),
         orders=tuple(_order_line(course) for course in _of_day(known, rows)),
-        fills=tuple(_fill_line(e.fill, known.courses.get(e.fill.client_id)) for e in rows if isinstance(e, FillBooked)),
-        refusals=tuple(_refusal_line(e, known.planned) for e in rows if isinstance(e, OrderRefused)),
-        notes=tuple(note for event in rows for note in _note(event)),
+        fills=tuple(_fill_line(e.fill, known.courses.get(e.fill.client_id)) for e in of_kind(rows, FillBooked)),
+        refusals=tuple(_refusal_line(event, known.planned) for event in of_kind(rows, OrderRefused)),
+        notes=tuple(chain.from_iterable(map(_note, rows))),
         positions=tuple(_positions(known.state, standing.equity, weights, around.closes.prices)),
         curve=curve,
     )
@@ -231,27 +232,21 @@ def _runs(rows: Iterable[Event], events: Iterable[Event]) -> Iterator[RunLine]:
 
 
 def _standing(until: Sequence[Event], session: date, state: State, around: Around) -> tuple[Standing, Curve]:
-    values = {event.session: event for event in until if isinstance(event, BookValued)}
-    prices, held = around.closes.prices, state.book.positions
-    each = [float(one.quantity) * float(prices[symbol]) if symbol in prices else NAN for symbol, one in held.items()]
-    gross, net = sum(abs(value) for value in each), sum(each)
-    equity = float(state.book.cash) + net
-    if session in values:
-        equity, gross, net = values[session].equity, values[session].gross, values[session].net
-    priced_on = session if session in values else around.closes.session
-    running = session not in values and around.closes.running
+    values = {event.session: event for event in of_kind(until, BookValued)}
+    valued = values.get(session)
+    worth = _Worth(valued.equity, valued.gross, valued.net) if valued else _worth(state, around.closes.prices)
+    equity = worth.equity
+    priced_on, running = (session, False) if valued else (around.closes.session, around.closes.running)
     points = {day: row.equity for day, row in sorted(values.items())}
     if priced_on == session and not running and isfinite(equity):
         points[session] = equity
-    earlier = [value for day, value in points.items() if day < session]
-    curve = _curve(points)
     standing = Standing(
         equity=equity,
-        change=equity / earlier[-1] - 1 if earlier and earlier[-1] else NAN,
-        drawdown=max(1 - equity / max([*points.values(), equity]), 0.0) if equity > 0 else NAN,
+        change=_change(points, session, equity),
+        drawdown=_drawdown(points, equity),
         cash=state.book.cash,
-        gross=float(gross),
-        net=float(net),
+        gross=worth.gross,
+        net=worth.net,
         priced_on=priced_on,
         running=running,
         latches={latch.value: _why(until, latch) for latch in sorted(state.latches | around.latches)},
@@ -259,7 +254,33 @@ def _standing(until: Sequence[Event], session: date, state: State, around: Aroun
         unresolved=tuple(one.order.client_id for one in state.unresolved),
         differences=state.differences,
     )
-    return standing, curve
+    return standing, _curve(points)
+
+
+class _Worth(NamedTuple):
+    """Cash and positions together, absolute positions, and signed ones, USD; NaN where a price is not known."""
+
+    equity: float
+    gross: float
+    net: float
+
+
+def _worth(state: State, prices: Mapping[Symbol, Decimal]) -> _Worth:
+    held = state.book.positions.items()
+    each = [float(one.quantity) * float(prices[symbol]) if symbol in prices else NAN for symbol, one in held]
+    net = float(sum(each))
+    return _Worth(float(state.book.cash) + net, float(sum(map(abs, each))), net)
+
+
+def _change(points: Mapping[date, float], session: date, equity: float) -> float:
+    """Return the change since the session before, as a fraction of its equity; NaN where nothing is known of one."""
+    earlier = [value for day, value in points.items() if day < session]
+    return equity / earlier[-1] - 1 if earlier and earlier[-1] else NAN
+
+
+def _drawdown(points: Mapping[date, float], equity: float) -> float:
+    """Return the loss since the highest equity, as a fraction of it; NaN where nothing is left or known."""
+    return max(1 - equity / max([*points.values(), equity]), 0.0) if equity > 0 else NAN
 
 
 def _why(until: Iterable[Event], latch: Latch) -> str:

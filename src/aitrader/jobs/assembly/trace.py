@@ -100,11 +100,18 @@ def _orders(known: Courses, since: Iterable[Event], made: DecisionMade, symbol: 
         words = f"{order.side.value} {order.quantity:f} at about {order.planned_price:.2f}"
         yield _sent(name, words, refusals.get(name, "passed" if course else ""), course)
     for name, course in known.courses.items():
-        order = course.tracked.order
-        recent = course.tracked.sent_at >= made.at or course.tracked.working or course.tracked.unresolved
-        if name not in planned and order.symbol == symbol and recent:
-            words = f"{order.side.value} {order.quantity:f} at about {course.planned_price:.2f}"
-            yield _sent(name, f"{words}{', closing' if order.closing else ''}", "passed", course)
+        if name not in planned and course.tracked.order.symbol == symbol and _recent(course, made):
+            yield _sent(name, _words(course), "passed", course)
+
+
+def _recent(course: Course, made: DecisionMade) -> bool:
+    return course.tracked.sent_at >= made.at or course.tracked.working or course.tracked.unresolved
+
+
+def _words(course: Course) -> str:
+    order = course.tracked.order
+    closing = ", closing" if order.closing else ""
+    return f"{order.side.value} {order.quantity:f} at about {course.planned_price:.2f}{closing}"
 
 
 def _sent(name: str, words: str, review: str, course: Course | None) -> Sent:
