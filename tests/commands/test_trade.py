@@ -117,6 +117,14 @@ def test_before_the_window_nothing_is_sent_and_the_due_time_is_named(run_cli, ev
     assert last_run(even_root).status == "skipped"
 
 
+def test_bars_that_end_long_ago_are_told_even_where_nothing_is_due(run_cli, even_root):
+    ran = run_cli("trade", "--now", "2014-08-09T12:00-04:00", "--json", root=even_root)
+
+    assert (ran.code, ran.envelope["status"]) == (0, "skipped"), ran.err
+    (told,) = [text for text in ran.envelope["warnings"] if "newest bars" in text]
+    assert told.startswith("the newest bars are of 2013-08-09, those of 2014-08-08 should be there")
+
+
 @pytest.mark.parametrize("now", ["2013-08-08T15:55-04:00", "2013-08-08T16:10-04:00"])
 def test_after_the_window_a_decision_that_did_not_leave_is_missed(run_cli, two_lines, even_root, now):
     ran = run_cli("trade", "--now", now, root=even_root)

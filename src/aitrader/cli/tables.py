@@ -63,15 +63,6 @@ def without_empty(
     return tuple(columns[place] for place in kept), [tuple(row[place] for place in kept) for row in rows]
 
 
-def counted(number: int, name: str) -> str:
-    """Return a number of things, in the plural unless it is one.
-
-    >>> counted(1, "order"), counted(0, "fill")
-    ('1 order', '0 fills')
-    """
-    return f"{number:,} {name}{'' if number == 1 else 's'}"
-
-
 def percent(fraction: float, *, signed: bool = False) -> str | None:
     """Return a fraction in percent, zero without a sign; None where it is not known.
 

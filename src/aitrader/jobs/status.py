@@ -13,7 +13,7 @@ from aitrader.engine.state import State
 from aitrader.errors import AitraderError, BrokerError, RefusedError, Stopped, UsageError
 from aitrader.jobs.assembly.book import JOURNAL, OpenBook, Visit, open_book
 from aitrader.jobs.assembly.desk import Current, looked_at
-from aitrader.jobs.assembly.orders import DISAGREE, held_back, named
+from aitrader.jobs.assembly.orders import DISAGREE, differences, named
 from aitrader.journal.account import NAME as ACCOUNT
 from aitrader.journal.queries import why_shut
 from aitrader.live.session import Appointment, Stand, undone
@@ -127,7 +127,7 @@ def _told(book: OpenBook, state: State, now: Current | None, problem: str) -> Bo
     last = _last_trade(events)
     latches = tuple(sorted(latch.value for latch in book.halts.standing() | book.state.latches))
     coming = _coming(book, now) if now and now.diary.config.strategies else None
-    differences = _differences(state)
+    found = differences(state)
     return BookStatus(
         book=book.name,
         account=account.number,
@@ -142,7 +142,7 @@ def _told(book: OpenBook, state: State, now: Current | None, problem: str) -> Bo
         open_orders=sum(not one.status.final for one in book.broker.orders()),
         latches=latches,
         last_trade=last,
-        differences=differences or ((problem,) if problem else ()),
+        differences=found or ((problem,) if problem else ()),
         unwell=tuple(_unwell(book, now, latches, last)),
     )
 
@@ -154,15 +154,6 @@ def _coming(book: OpenBook, now: Current) -> Appointment:
     return now.diary.next_due(coming.session) if over else coming
 
 
-def _differences(state: State) -> tuple[str, ...]:
-    """Return each thing that is not known or does not agree, once: what is held is held for one of them."""
-    told = list(state.differences or ())
-    orders = (one.order.client_id for one in state.unresolved)
-    told += [f"the fate of {name} is unknown" for name in orders if not any(name in text for text in told)]
-    told += [held_back(symbol, why) for symbol, why in sorted(state.held.items()) if why not in told]
-    return tuple(dict.fromkeys(told))
-
-
 def _unwell(book: OpenBook, now: Current | None, latches: Collection[str], last: LastRun | None) -> Iterator[str]:
     for latch in latches:
         row = why_shut(book.journal.events(), Latch(latch))
@@ -170,21 +161,25 @@ def _unwell(book: OpenBook, now: Current | None, latches: Collection[str], last:
         yield f"{latch} is shut{why}"
     for latch in sorted((now.state.latches if now else frozenset()) - book.state.latches):
         yield f"{latch.value} will be shut by the next run: a loss is beyond its limit"
-    if last is None:
-        yield "`aitrader trade` never ran"
-    elif last.exit_code is None:
-        yield f"the last `aitrader trade` ({last.at:%Y-%m-%d %H:%M} UTC) has not ended"
-    elif last.exit_code != 0:
-        why, _, _ = last.reason.partition(":") if last.reason.startswith(DISAGREE) else (last.reason, "", "")
-        what = "" if latches else "; run `aitrader trade` again"
-        told = why.rstrip(".")
-        yield f"the last `aitrader trade` ({last.at:%Y-%m-%d %H:%M} UTC) ended with {last.exit_code}: {told}{what}"
+    yield from _last_unwell(last, halted=bool(latches))
     if now is None:
         return
     if now.market.last != now.market.sessions[-1]:
         yield f"the newest bars are of {now.market.sessions[-1]}, those of {now.market.due} should be there"
     for one in now.missed(now.diary.after(now.market.last)):
         yield f"window_missed: the decision on the bars of {one.last} was to enter on {one.session}, and did not"
+
+
+def _last_unwell(last: LastRun | None, *, halted: bool) -> Iterator[str]:
+    if last is None:
+        yield "`aitrader trade` never ran"
+    elif last.exit_code is None:
+        yield f"the last `aitrader trade` ({last.at:%Y-%m-%d %H:%M} UTC) has not ended"
+    elif last.exit_code != 0:
+        why, _, _ = last.reason.partition(":") if last.reason.startswith(DISAGREE) else (last.reason, "", "")
+        what = "" if halted else "; run `aitrader trade` again"
+        told = why.rstrip(".")
+        yield f"the last `aitrader trade` ({last.at:%Y-%m-%d %H:%M} UTC) ended with {last.exit_code}: {told}{what}"
 
 
 def _last_trade(events: Sequence[Event]) -> LastRun | None:

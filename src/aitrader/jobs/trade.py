@@ -27,6 +27,7 @@ from aitrader.jobs.assembly.trading import strategies
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.jobs.receipt import versions, write_receipt
 from aitrader.live.session import Appointment, Stand
+from aitrader.reports.figures import counted
 
 _SHOWN: Final = 5
 
@@ -235,7 +236,7 @@ def _sent(course: _Course, meeting: Appointment, lines: Sequence[OrderLine]) -> 
     """Say what became of the orders of a decision whose window is open."""
     left = [line for line in lines if line.status not in _STAYED]
     stopped = [line for line in lines if line not in left]
-    count = f"{len(lines)} order{'' if len(lines) == 1 else 's'}"
+    count = counted(len(lines), "order")
     reasons = "; ".join(f"{line.symbol}: {line.reason or line.status}" for line in stopped[:_SHOWN])
     halted = any(line.reason.startswith("halt") for line in stopped)
     if stopped and (not left or halted):

@@ -10,7 +10,7 @@ import numpy as np
 from aitrader.domain.symbols import Symbol
 from aitrader.reports.backtest import Level, Warned
 from aitrader.reports.charts import Series, lines
-from aitrader.reports.figures import Unit
+from aitrader.reports.figures import Unit, counted
 from aitrader.reports.page import render_page
 
 
@@ -269,13 +269,13 @@ def _tiles(view: DailyView) -> tuple[_Tile, ...]:
     standing = view.standing
     equity = standing.equity
     sent = sum(1 for order in view.orders if order.answer)
-    holdings = "1 position" if len(view.positions) == 1 else f"{len(view.positions)} positions"
+    holdings = counted(len(view.positions), "position")
     return (
         _Tile("Equity, USD", equity, "price", valued_at(standing)),
         _Tile("Change", standing.change, "fraction", "over the close before"),
         _Tile("Below its peak", standing.drawdown, "fraction", "at closes"),
         _Tile("Invested", standing.gross / equity if equity else float("nan"), "fraction", holdings),
-        _Tile("Fills", len(view.fills), "count", f"of {sent} orders, {len(view.refusals)} refused"),
+        _Tile("Fills", len(view.fills), "count", f"of {counted(sent, 'order')}, {len(view.refusals)} refused"),
         _Tile("Paid, USD", view.fees + view.slippage, "price", "fees and slippage"),
     )
 

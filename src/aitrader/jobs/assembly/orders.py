@@ -9,7 +9,7 @@ from typing import Final
 from aitrader.domain.events import DecisionMade, Event, OrderRefused, Told
 from aitrader.domain.orders import Order, OrderStatus
 from aitrader.domain.symbols import Symbol
-from aitrader.engine.state import CASH
+from aitrader.engine.state import CASH, State
 from aitrader.jobs.assembly.courses import Course, told
 
 DISAGREE: Final = "Book and account do not agree"
@@ -60,6 +60,15 @@ def named(texts: Sequence[str]) -> tuple[str, ...]:
 def held_back(symbol: Symbol, reason: str) -> str:
     """Say why no order of ``symbol`` leaves; where it stands for the cash, why no buy does."""
     return f"no buy leaves: {reason}" if symbol == CASH else f"{symbol} is held: {reason}"
+
+
+def differences(state: State) -> tuple[str, ...]:
+    """Return each thing that is not known or does not agree, once: what is held is held for one of them."""
+    told = list(state.differences or ())
+    orders = (one.order.client_id for one in state.unresolved)
+    told += [f"the fate of {name} is unknown" for name in orders if not any(name in text for text in told)]
+    told += [held_back(symbol, why) for symbol, why in sorted(state.held.items()) if why not in told]
+    return tuple(dict.fromkeys(told))
 
 
 def order_lines(events: Iterable[Event]) -> tuple[OrderLine, ...]:

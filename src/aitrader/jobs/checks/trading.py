@@ -9,10 +9,12 @@ from aitrader.engine.decide import decide
 from aitrader.errors import RefusedError
 from aitrader.jobs.assembly.book import JOURNAL
 from aitrader.jobs.assembly.desk import Current
+from aitrader.jobs.assembly.orders import differences
 from aitrader.jobs.assembly.trading import rules_of, strategies
 from aitrader.jobs.checks.bench import Bench
 from aitrader.jobs.checks.check import Check, Finding, failed, listed, passed, warned
 from aitrader.journal.database import DatabaseJournal
+from aitrader.reports.figures import counted
 
 
 def account(bench: Bench) -> Finding:
@@ -22,7 +24,7 @@ def account(bench: Bench) -> Finding:
     worth = f"{told.number} is worth {told.equity:,.2f} USD at {book.at:%Y-%m-%d %H:%M} UTC"
     if not (book.folder / JOURNAL).exists():
         return warned(f"{worth}; the book {book.name} begins with its first trade")
-    return passed(f"{worth}, with {len(book.broker.positions())} positions")
+    return passed(f"{worth}, with {counted(len(book.broker.positions()), 'position')}")
 
 
 def journal(bench: Bench) -> Finding:
@@ -42,11 +44,10 @@ def journal(bench: Bench) -> Finding:
 def agreement(bench: Bench) -> Finding:
     """Compare the book with its account, after everything that happened is booked in memory."""
     state, now, problem = bench.looked
-    wrong = [*(state.differences or ()), *(f"{symbol}: {why}" for symbol, why in sorted(state.held.items()))]
-    wrong += [f"the fate of {one.order.client_id} is unknown" for one in state.unresolved]
+    wrong = differences(state)
     if wrong or now is None:
-        return failed(problem or f"{len(wrong)} differences", wrong, "See `aitrader reconcile`.")
-    return passed(f"cash and {len(state.book.positions)} positions are the account's")
+        return failed(problem or counted(len(wrong), "difference"), wrong, "See `aitrader reconcile`.")
+    return passed(f"cash and {counted(len(state.book.positions), 'position')} are the account's")
 
 
 def latches(bench: Bench) -> Finding:
@@ -95,7 +96,8 @@ def decision(bench: Bench) -> Finding:
         market.snapshot(market.sessions[-1]), now.state.book, chosen, rules_of(config), models=market.versions
     )
     names = {symbol for weights in made.targets.values() for symbol, weight in weights.items() if weight}
-    return passed(f"{len(names)} symbols wanted after {made.session}, {len(made.orders)} orders to get there")
+    orders = counted(len(made.orders), "order")
+    return passed(f"{counted(len(names), 'symbol')} wanted after {made.session}, {orders} to get there")
 
 
 def _now(bench: Bench) -> Current:
