@@ -87,13 +87,15 @@ def _book(book: "BookReport", *, dry_run: bool) -> list[Any]:
         shown.append(f"Cancelled: {', '.join(book.cancelled)}")
     if book.left:
         shown.append(f"Held: {', '.join(f'{shares(held)} {symbol}' for symbol, held in book.left.items())}")
-    if dry_run:
-        return shown
+    return shown if dry_run else [*shown, _latch(book)]
+
+
+def _latch(book: "BookReport") -> Any:
     if not book.halts:
         warned = "HALT IS NOT SHUT: no file of it could be written, and a trader may go on. Stop it by hand."
-        return [*shown, colored(warned, "bold red")]
+        return colored(warned, "bold red")
     opened = f"It is opened by `aitrader resume --account {book.account or 'NUMBER'}`."
-    return [*shown, f"HALT is shut by {', '.join(book.halts)}. {opened}"]
+    return f"HALT is shut by {', '.join(book.halts)}. {opened}"
 
 
 def _price(price: Any) -> str | None:

@@ -47,17 +47,7 @@ def reconcile(
 
 
 def _tables(found: "Reconciliation") -> list[Any]:
-    from aitrader.jobs.reconcile import FORCED
-
-    shown: list[Any] = []
-    if found.differences:
-        rows = [(one.kind, str(one.symbol), f"{one.ours:f}", f"{one.theirs:f}", one.text) for one in found.differences]
-        shown.append(table(f"Book {found.book} and account {found.account} differ", _COLUMNS, rows))
-        if any(one.kind == "fills" for one in found.differences):
-            shown.append(f"Fills that still differ after a minute are not accepted, the journal is rebuilt: {FORCED}.")
-    else:
-        agreed = f"Book {found.book} and account {found.account} agree"
-        shown.append(colored(f"{agreed}: {found.positions} positions and {found.cash:,.2f} USD", "bold green"))
+    shown = _compared(found)
     if found.unbooked:
         counted = ", ".join(f"{count} {name}" for name, count in found.unbooked.items())
         shown.append(f"Not in the journal yet: {counted}; the next `aitrader trade` books them.")
@@ -69,6 +59,19 @@ def _tables(found: "Reconciliation") -> list[Any]:
     if found.kept:
         shown.append(f"The old journal is kept: {', '.join(found.kept)}.")
         shown.append(f"HALT is shut. Look at the book, then `aitrader resume --account {found.account}`.")
+    return shown
+
+
+def _compared(found: "Reconciliation") -> list[Any]:
+    from aitrader.jobs.reconcile import FORCED
+
+    if not found.differences:
+        agreed = f"Book {found.book} and account {found.account} agree"
+        return [colored(f"{agreed}: {found.positions} positions and {found.cash:,.2f} USD", "bold green")]
+    rows = [(one.kind, str(one.symbol), f"{one.ours:f}", f"{one.theirs:f}", one.text) for one in found.differences]
+    shown: list[Any] = [table(f"Book {found.book} and account {found.account} differ", _COLUMNS, rows)]
+    if any(one.kind == "fills" for one in found.differences):
+        shown.append(f"Fills that still differ after a minute are not accepted, the journal is rebuilt: {FORCED}.")
     return shown
 
 

@@ -25,7 +25,7 @@ from aitrader.domain.symbols import Symbol
 from aitrader.engine.desk import Desk
 from aitrader.engine.loop import follow
 from aitrader.engine.order_desk import adopt, halt_on_bursts, leave_unknown, look_up
-from aitrader.engine.state import CASH, State
+from aitrader.engine.state import CASH, State, Tracked
 from aitrader.errors import RefusedError
 
 BETWEEN_READS: Final = 6.0
@@ -157,18 +157,22 @@ def accepted(state: State, found: Sequence[Difference], at: datetime, reason: st
     An order that the broker has otherwise than it was sent is taken as the broker has it. One of which it says nothing
     stays unknown, and its symbol held.
     """
-    rows: list[Event] = []
-    for one in found:
-        if one.kind == "position":
-            rows.append(BookAdjusted(at, one.symbol, one.theirs - one.ours, _ZERO, reason))
-        elif one.kind == "cash":
-            rows.append(BookAdjusted(at, None, _ZERO, one.theirs - one.ours, reason))
-        elif one.order is not None:
-            told = one.order
-            rows.append(OrderObserved(at, told.client_id, told.broker_id, told.status, told.filled_quantity))
+    rows = [row for one in found if (row := _taken(one, at, reason))]
     unknown = {one.symbol for one in found if one.kind == "unknown" and one.order is None}
-    rows += [SymbolReleased(at, symbol, reason) for symbol in state.held if symbol not in unknown]
-    return (*rows, Reconciled(at, ()))
+    released = (SymbolReleased(at, symbol, reason) for symbol in state.held if symbol not in unknown)
+    return (*rows, *released, Reconciled(at, ()))
+
+
+def _taken(one: Difference, at: datetime, reason: str) -> Event | None:
+    """Return the row that takes the broker's word in ``one``; None where it has none."""
+    if one.kind == "position":
+        return BookAdjusted(at, one.symbol, one.theirs - one.ours, _ZERO, reason)
+    if one.kind == "cash":
+        return BookAdjusted(at, None, _ZERO, one.theirs - one.ours, reason)
+    told = one.order
+    if told is None:
+        return None
+    return OrderObserved(at, told.client_id, told.broker_id, told.status, told.filled_quantity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,17 +289,22 @@ def _cash(state: State, broker: Broker, settings: Reconcile) -> Iterator[Differe
 
 def _orders(state: State, theirs: Mapping[str, BrokerOrder]) -> Iterator[Difference]:
     for name, one in state.orders.items():
-        symbol, found = one.order.symbol, theirs.get(name)
-        filled = found.filled_quantity if found else _ZERO
-        if one.unresolved:
-            text = f"{symbol}: the outcome of {name} is unknown"
-            yield Difference("unknown", symbol, one.booked, filled, text, found)
-        elif found is None and one.told is Told.ACCEPTED:
-            text = f"{symbol}: the broker took {name} and has no such order any more"
-            yield Difference("fills", symbol, one.booked, filled, text)
-        elif one.booked != filled or one.booked > one.order.quantity:
-            text = f"{symbol}: {one.booked:f} shares of {name} are booked, {filled:f} filled at the broker"
-            yield Difference("fills", symbol, one.booked, filled, text)
+        if difference := _order(one, theirs.get(name)):
+            yield difference
+
+
+def _order(one: Tracked, found: BrokerOrder | None) -> Difference | None:
+    name, symbol = one.order.client_id, one.order.symbol
+    filled = found.filled_quantity if found else _ZERO
+    if one.unresolved:
+        return Difference("unknown", symbol, one.booked, filled, f"{symbol}: the outcome of {name} is unknown", found)
+    if found is None and one.told is Told.ACCEPTED:
+        text = f"{symbol}: the broker took {name} and has no such order any more"
+        return Difference("fills", symbol, one.booked, filled, text)
+    if one.booked != filled or one.booked > one.order.quantity:
+        text = f"{symbol}: {one.booked:f} shares of {name} are booked, {filled:f} filled at the broker"
+        return Difference("fills", symbol, one.booked, filled, text)
+    return None
 
 
 def _fills(broker: Broker, booked: Mapping[str, Fill]) -> Iterator[Difference]:

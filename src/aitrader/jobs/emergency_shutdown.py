@@ -121,15 +121,23 @@ def emergency_shutdown(config: Config, root: Path, asked: Asked, *, confirm: Con
         doors = [_Door(config, root, asked, one) for one in found]
         for door in doors:
             door.open(stack)
-        if confirm is not None and not confirm([door.shown() for door in doors]):
-            raise UsageError("Not confirmed. Nothing was done.", fix=f"Run `aitrader {COMMAND}` again to close it.")
+        _ask(confirm, doors)
         if not asked.dry_run:
             shut(found, reason)  # all of them, before the first is closed
         books = tuple(door.close(reason) for door in doors)
-    warnings = tuple(f"{one.book}: {text}" for one in books for text in one.warnings)
+    return _summed_up(books, asked, _promise(found))
+
+
+def _ask(confirm: Confirm | None, doors: "Sequence[_Door]") -> None:
+    if confirm is not None and not confirm([door.shown() for door in doors]):
+        raise UsageError("Not confirmed. Nothing was done.", fix=f"Run `aitrader {COMMAND}` again to close it.")
+
+
+def _summed_up(books: tuple[BookReport, ...], asked: Asked, promise: str) -> ShutdownReport:
+    warnings = (f"{one.book}: {text}" for one in books for text in one.warnings)
     worst = max(one.exit_code for one in books)
     code = 0 if asked.dry_run and worst != NOT_VERIFIED else worst
-    return ShutdownReport(books, code, asked.dry_run, (_promise(found), *asked.problems, *warnings))
+    return ShutdownReport(books, code, asked.dry_run, (promise, *asked.problems, *warnings))
 
 
 def _promise(found: Iterable[Target]) -> str:
