@@ -29,8 +29,6 @@ from aitrader.jobs.receipt import versions, write_receipt
 from aitrader.live.session import Appointment, Stand
 from aitrader.reports.figures import counted
 
-_SHOWN: Final = 5
-
 _STAYED: Final = frozenset({"refused", "rejected", "planned", "absent"})
 """What is said of an order that is not at the account."""
 
@@ -237,7 +235,7 @@ def _sent(course: _Course, meeting: Appointment, lines: Sequence[OrderLine]) -> 
     left = [line for line in lines if line.status not in _STAYED]
     stopped = [line for line in lines if line not in left]
     count = counted(len(lines), "order")
-    reasons = "; ".join(f"{line.symbol}: {line.reason or line.status}" for line in stopped[:_SHOWN])
+    reasons = "; ".join(named([f"{line.symbol}: {line.reason or line.status}" for line in stopped]))
     halted = any(line.reason.startswith("halt") for line in stopped)
     if stopped and (not left or halted):
         raise RefusedError(
