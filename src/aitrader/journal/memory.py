@@ -1,6 +1,7 @@
 """A journal that lasts as long as its process: the record of a backtest."""
 
-from typing import Final, get_args
+from collections.abc import Iterable
+from typing import Final, Self, get_args
 
 from aitrader.domain.events import Event, FillBooked
 
@@ -13,6 +14,14 @@ class MemoryJournal:
     def __init__(self) -> None:
         self._events: list[Event] = []
         self._fills: set[str] = set()
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> Self:
+        """Return a journal that begins with ``events``: a copy, in which can be tried what shall not last."""
+        journal = cls()
+        for event in events:
+            journal.append(event)
+        return journal
 
     def append(self, event: Event) -> bool:
         """Record ``event``; False for a fill that is recorded already.

@@ -158,10 +158,7 @@ def _disagreeing(desk: Desk, state: State, diary: Diary, *, played: Sequence[dat
 
 
 def _shadow(desk: Desk) -> Desk:
-    journal = MemoryJournal()
-    for event in desk.journal.events():
-        journal.append(event)
-    return replace(desk, journal=journal, halts=None)
+    return replace(desk, journal=MemoryJournal.of(desk.journal.events()), halts=None)
 
 
 def _recorded(desk: Desk, state: State, actions: Iterable[ActionBooked]) -> State:

@@ -190,7 +190,7 @@ def _faulty(made: _Made, faults: FaultSettings | None) -> _Made:
 def _read(paper: PaperAccount, journal: Journal, visit: Visit, venue: LakeVenue) -> _Made:
     at, account = paper.time(visit.now, visit.clock()).astimezone(UTC), paper.copied()
     account.advance(venue, at)
-    return _Made(account, _copied(journal), at, paper.replay)
+    return _Made(account, MemoryJournal.of(journal.events()), at, paper.replay)
 
 
 def _imagined(config: Config, key: AccountKey, visit: Visit, venue: LakeVenue) -> _Made:
@@ -222,10 +222,3 @@ def _key(folder: Path, book: str, *, create: bool) -> tuple[AccountKey, bool]:
     if not create:
         raise no_book(book)
     return wanted, True
-
-
-def _copied(journal: Journal) -> MemoryJournal:
-    copy = MemoryJournal()
-    for event in journal.events():
-        copy.append(event)
-    return copy

@@ -26,7 +26,6 @@ from aitrader.jobs.assembly.venue import LakeVenue
 from aitrader.journal.account import AccountKey
 from aitrader.journal.database import DatabaseJournal
 from aitrader.journal.halt import FileLatches
-from aitrader.journal.journal import Journal
 from aitrader.journal.memory import MemoryJournal
 from aitrader.lake.store import Lake
 from aitrader.live.flatten import Notebook, look
@@ -204,14 +203,7 @@ def _journal(
     try:
         journal = stack.enter_context(DatabaseJournal.open(path, account=key))
         state = State.of(journal.events())
-        return Notebook(_copied(journal) if dry_run else journal), state
+        return Notebook(MemoryJournal.of(journal.events()) if dry_run else journal), state
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the journal, the closes have to leave
         problems.append(f"the journal was not written: {error}".rstrip("."))
         return Notebook(None), State.of(())
-
-
-def _copied(journal: Journal) -> MemoryJournal:
-    copy = MemoryJournal()
-    for event in journal.events():
-        copy.append(event)
-    return copy
