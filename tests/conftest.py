@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import os
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +20,10 @@ from aitrader.panel.panel import Panel
 from aitrader.portfolio.allocators import equal
 from aitrader.strategies.model_driven import ModelDriven
 
-settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, max_examples=50)
+EXAMPLES = 200 if "RELIABILITY" in os.environ else 25
+"""Examples of each property: `make reliability` and `make soak` try more than `make test`."""
+
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, max_examples=EXAMPLES)
 settings.load_profile("repeatable")
 
 FREE = Costs(spread_bps=0, impact_bps=0)

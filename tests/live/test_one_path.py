@@ -87,10 +87,10 @@ def in_window(entry: Entry) -> Callable:
 
 
 def again_and_again(day) -> list[datetime]:
-    """Before the open, twice inside the window, after the close, in the evening."""
-    opened, closes = XNYS.open_of(day), XNYS.close_of(day)
+    """Before the open, twice inside the window, in the evening."""
+    opened = XNYS.open_of(day)
     inside = [opened + timedelta(minutes=6), opened + timedelta(hours=3)]
-    return [opened - timedelta(hours=2), *inside, closes + timedelta(minutes=5), evening_of(day)]
+    return [opened - timedelta(hours=2), *inside, evening_of(day)]
 
 
 def only_if_something_is_due(day) -> list[datetime]:
