@@ -1,4 +1,4 @@
-"""Every registered feature against values computed outside this code; see tests/answers/make_features.py."""
+"""Every registered feature against values computed outside this code; see tests/answers/make_features*.py."""
 
 from pathlib import Path
 
@@ -15,8 +15,9 @@ NAMES = tuple(load())
 
 @pytest.fixture(scope="module")
 def expected():
-    table = pl.read_csv(ANSWERS / "features_expected.csv")
-    return {row["feature"]: [row[symbol] for symbol in table.columns[1:]] for row in table.iter_rows(named=True)}
+    tables = [pl.read_csv(path) for path in sorted(ANSWERS.glob("features_expected*.csv"))]
+    rows = pl.concat(tables, how="vertical_relaxed").rows()
+    return {name: values for name, *values in rows}
 
 
 @pytest.fixture(scope="module")
@@ -30,5 +31,5 @@ def computed(make_panel, registry):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_feature_has_its_expected_values(name, expected, computed):
-    assert name in expected, "add the feature to tests/answers/make_features.py"
+    assert name in expected, "add the feature to a tests/answers/make_features*.py"
     np.testing.assert_allclose(computed[name], expected[name], rtol=2e-6, atol=1e-9)
