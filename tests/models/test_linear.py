@@ -7,15 +7,17 @@ from aitrader.errors import ModelStoreError
 from aitrader.models.linear import RidgeModel
 
 
-def test_coefficients_are_those_of_the_normal_equations():
-    values = np.random.default_rng(0).normal(size=(300, 4))
+def test_the_slopes_shrink_as_if_so_many_rows_of_zero_had_been_seen():
+    values = np.random.default_rng(0).normal(loc=[0, 5, 0, 0], size=(300, 4))
     target = values @ [1.0, -2.0, 0.0, 0.5] + 3 + np.random.default_rng(1).normal(size=300)
 
     model = RidgeModel.fit(values, target, settings=RidgeModel.Settings(alpha=30), seed=0)
 
-    centred = values - values.mean(axis=0)
-    slopes = np.linalg.solve(centred.T @ centred + 30 * np.eye(4), centred.T @ (target - target.mean()))
-    assert model.predict(values) == pytest.approx(centred @ slopes + target.mean())
+    # Augmented least squares: a row of sqrt(30) for each slope, with target 0; the intercept has none.
+    rows = np.vstack([np.column_stack([values, np.ones(300)]), np.eye(4, 5) * 30**0.5])
+    expected = np.linalg.lstsq(rows, np.concatenate([target, np.zeros(4)]))[0]
+    assert model.contributions(np.ones((1, 4)))[0] == pytest.approx(expected)
+    assert model.predict(values) == pytest.approx(rows[:300] @ expected)
 
 
 @pytest.mark.parametrize(

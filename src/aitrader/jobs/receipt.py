@@ -18,7 +18,6 @@ LIBRARIES: Final = (
     "pyarrow",
     "pandas",
     "lightgbm",
-    "scikit-learn",
     "exchange-calendars",
     "pydantic",
 )

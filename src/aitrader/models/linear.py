@@ -1,4 +1,4 @@
-"""Ridge regression by scikit-learn, stored as coefficients in JSON."""
+"""Ridge regression from its normal equations, stored as coefficients in JSON."""
 
 import json
 from typing import ClassVar, Self
@@ -6,7 +6,6 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError
-from sklearn.linear_model import Ridge
 
 from aitrader.config.fields import Section
 from aitrader.errors import ModelStoreError, ModelTrainingError
@@ -25,7 +24,7 @@ class _Stored(BaseModel):
 class RidgeModel:
     """A straight line with shrunken slopes: the yardstick that trees must beat.
 
-    Source: Hoerl & Kennard (1970), Technometrics 12(1).
+    Source: Hoerl & Kennard (1970), Technometrics 12(1), equation 2.1. The intercept is not shrunken.
     """
 
     class Settings(Section):
@@ -37,7 +36,7 @@ class RidgeModel:
 
     file_name: ClassVar[str] = "model.json"
     needs: ClassVar[tuple[str, ...]] = ("winsorize", "impute", "standardise")
-    libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "numpy")
+    libraries: ClassVar[tuple[str, ...]] = ("numpy",)
 
     def __init__(self, coefficients: FloatArray, intercept: float) -> None:
         self._coefficients = coefficients
@@ -51,8 +50,11 @@ class RidgeModel:
             raise ModelTrainingError(
                 "The labels do not vary: there is nothing to learn.", fix="Check the prices and `labels.horizon`."
             )
-        line = Ridge(alpha=settings.alpha, solver="cholesky").fit(values, target)
-        return cls(np.asarray(line.coef_, dtype=np.float64), float(line.intercept_))
+        middle, level = values.mean(axis=0), float(target.mean())
+        centred = values - middle
+        penalty = settings.alpha * np.eye(values.shape[1])
+        slopes = np.linalg.solve(centred.T @ centred + penalty, centred.T @ (target - level))
+        return cls(slopes, level - float(middle @ slopes))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
