@@ -20,16 +20,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from aitrader.engine.restore import restore
 from aitrader.errors import DataLeakageError, ModelStoreError
 from aitrader.features.feature import FeatureSpec
 from aitrader.lake.model_store import ModelStore, StoredModel, StoredVersion
 from aitrader.lake.snapshot import Snapshot
-from aitrader.models import MODELS
 from aitrader.models.passport import FeatureRef, Passport, read_passport
 from aitrader.panel.panel import Panel
-from aitrader.registry import lookup
 from aitrader.training.fit import Fitted
-from aitrader.training.transformers import read_chain
 
 FloatArray = NDArray[np.float64]
 Kind = Literal["oof", "shuffled"]
@@ -44,17 +42,6 @@ _PASSED_ON: Final = (
     "PATH HOME LANG LC_ALL TMPDIR PYTHONPATH VIRTUAL_ENV LD_LIBRARY_PATH DYLD_LIBRARY_PATH NUMBA_CACHE_DIR"
 )
 """Environment that the child sees: no credentials among it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A model in this process, with its transformers."""
-
-    fitted: Fitted
-
-    def golden(self, passport: Passport) -> FloatArray:
-        """Return predictions of the passport's golden rows."""
-        return self.fitted.predict(np.array(passport.golden.rows, dtype=np.float64))
 
 
 class Scorer(Protocol):
@@ -76,22 +63,6 @@ class InChild:
     def predict(self, values: FloatArray) -> FloatArray:
         """Return a score per row; raises as ``load_checked``."""
         return _checked_scores(self.stored, self.passport, values, self.timeout)
-
-
-def restore(passport: Passport, model: bytes) -> Loaded:
-    """Return the model that ``passport`` describes; ``ModelStoreError`` if bytes and passport do not belong together.
-
-    A native library reads the bytes: only ``load_checked`` and the child process call this.
-    """
-    kind = lookup("models", MODELS, passport.kind)
-    loaded = kind.from_bytes(model)
-    if loaded.width != len(passport.features):
-        raise ModelStoreError(
-            f"Model {passport.name} {passport.version} takes {loaded.width} features, its passport names "
-            f"{len(passport.features)}.",
-            fix="Train or import it again.",
-        )
-    return Loaded(Fitted(loaded, read_chain(passport.transformers)))
 
 
 def load_checked(stored: StoredModel, *, timeout: float = TIMEOUT) -> tuple[Passport, Fitted]:

@@ -22,7 +22,7 @@ def main() -> int:
     # Imported after the limits are set: the libraries, too, run inside them.
     import numpy as np
 
-    from aitrader.engine.inference import restore
+    from aitrader.engine.restore import restore
     from aitrader.errors import AitraderError
     from aitrader.models.passport import read_passport
 
