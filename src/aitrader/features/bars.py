@@ -27,3 +27,24 @@ def typical_price(high: Expr, low: Expr, close: Expr) -> Expr:
 def most(bars: int) -> int:
     """Bars that a long window needs: four fifths, so that one missing bar does not blank a quarter of a year."""
     return max(1, bars * 4 // 5)
+
+
+def population_shape(change: Expr, bars: int) -> tuple[Expr, Expr]:
+    """Skewness and excess kurtosis of a window without bias correction (divisor n).
+
+    Undoes the correction of ``skew`` and ``kurt``: Joanes & Gill (1998), The Statistician 47(1), G1 and G2.
+    """
+    values = change.count(bars)
+    skew = change.skew(bars, most(bars)) * (values - 2) / (values * (values - 1)).sqrt()
+    kurt = change.kurt(bars, most(bars)) * (values - 2) * (values - 3) / (values - 1) - 6
+    return skew, kurt / (values + 1)
+
+
+def surprise(share: Expr) -> Expr:
+    """``-p log p``, a term of Shannon's entropy; 0 at p = 0."""
+    return -share * maximum(share, 1e-300).log()
+
+
+def on_pairs(left: Expr, right: Expr) -> tuple[Expr, Expr]:
+    """Both series, each free of the level, on the bars where both are known."""
+    return left + 0 * right, right + 0 * left

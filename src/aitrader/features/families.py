@@ -8,4 +8,7 @@ FAMILIES: Final = {
     "volatility": "aitrader.features.volatility",
     "volume": "aitrader.features.volume",
     "statistical": "aitrader.features.statistical",
+    "memory": "aitrader.features.memory",
+    "risk": "aitrader.features.risk",
+    "performance": "aitrader.features.performance",
 }
