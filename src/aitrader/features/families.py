@@ -11,4 +11,8 @@ FAMILIES: Final = {
     "memory": "aitrader.features.memory",
     "risk": "aitrader.features.risk",
     "performance": "aitrader.features.performance",
+    "candlesticks": "aitrader.features.candlesticks",
+    "candle_pairs": "aitrader.features.candle_pairs",
+    "candle_triples": "aitrader.features.candle_triples",
+    "candle_groups": "aitrader.features.candle_groups",
 }
