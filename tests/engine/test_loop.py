@@ -344,7 +344,7 @@ def test_an_order_that_was_open_when_the_program_stopped_is_followed_to_its_end(
 def test_a_holding_that_nobody_can_price_is_an_error_that_names_it(past, make_rules):
     played = Played(past([[10, 10]]), make_rules())
     held = played.state.book.after_adjustment("ZZZ", Decimal(3), Decimal(0))
-    played.state = replace(played.state, book=held, closing=held)
+    played.state = played.state._replace(book=held, closing=held)
     played.open(1)
 
     with pytest.raises(DataError, match="ZZZ is held and has no price up to 2013-07-01"):

@@ -350,7 +350,7 @@ def test_a_fill_that_says_something_else_at_the_account_is_a_difference(two):
 def test_another_account_than_the_journals_is_refused(two):
     book = two()
     with pytest.raises(RefusedError, match="The journal is of account SIM-other, the broker answers for SIM-main"):
-        recover(book.desk, replace(book.state, account="SIM-other"), book.now(1).at, Reconcile())
+        recover(book.desk, book.state._replace(account="SIM-other"), book.now(1).at, Reconcile())
 
 
 def test_a_broker_that_does_not_answer_is_asked_again_and_then_it_is_an_error(two):

@@ -61,7 +61,7 @@ def turn(desk: Desk, state: State, now: Turn) -> State:
     stood at that close, unless it is recorded already; its orders are translated through today's splits, reviewed and
     sent, sells before buys.
     """
-    state = book_fills(desk, open_session(desk, replace(state, refusal=None), now))
+    state = book_fills(desk, open_session(desk, state._replace(refusal=None), now))
     snapshot = desk.market.snapshot(now.last)
     state = _decided(desk, state, snapshot, now)
     if state.decision is None or state.decision.decision != snapshot.decision:
@@ -149,12 +149,12 @@ def _decided(desk: Desk, state: State, snapshot: MarketSnapshot, now: Turn) -> S
         made = decide(snapshot, state.closing, active, desk.rules, standing=standing, models=desk.models)
     except DataError as refusal:
         return _undecided(desk, state, snapshot, refusal)
-    return replace(desk.record(state, made), refusal=state.refusal)
+    return desk.record(state, made)._replace(refusal=state.refusal)
 
 
 def _undecided(desk: Desk, state: State, snapshot: MarketSnapshot, refusal: DataError) -> State:
     row = DecisionRefused(snapshot.decided_at, snapshot.decision, snapshot.session, str(refusal))
-    return replace(desk.record(state, row), refusal=refusal)
+    return desk.record(state, row)._replace(refusal=refusal)
 
 
 def _too_old(desk: Desk, strategy: Strategy) -> list[str]:
