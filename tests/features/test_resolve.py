@@ -1,7 +1,7 @@
 import pytest
 
 from aitrader.errors import ConfigError, UnknownNameError
-from aitrader.features.feature import feature_key
+from aitrader.features.feature import feature_key, load
 from aitrader.features.resolve import resolve
 from aitrader.panel.parse import parse
 
@@ -49,6 +49,21 @@ def test_a_feature_asked_for_twice_is_there_once():
 def test_patterns_mean_registered_and_own_features():
     assert _names(["aroon*"]) == ["aroon_up", "aroon_down", "aroon"]
     assert _names(["my_[gl]*"]) == ["my_gap", "my_level"]
+
+
+def test_a_family_is_what_of_it_is_free_of_the_level():
+    trend = {name: known for name, known in load().items() if known.family == "trend"}
+
+    assert {"macd", "adx"} < set(_names(["family:trend"])) == {n for n, known in trend.items() if not known.raw_level}
+    assert _names(["family:tren?"]) == _names(["family:trend"])
+    assert "sma" in _names(["sm?"])
+
+
+def test_an_unknown_family_is_refused_with_the_nearest():
+    with pytest.raises(UnknownNameError, match="no feature family 'volumes'") as caught:
+        _names(["family:volumes"])
+
+    assert "'volume'" in caught.value.fix
 
 
 def test_sets_hold_sets():
@@ -116,6 +131,7 @@ def test_an_unknown_name_is_refused_with_the_nearest(name):
         ({"core": {"bars": 5}}, "takes no settings"),
         ("momentum(5)", "momentum\\(bars=60\\)|not a feature"),
         ("momentum(bars=)", "not a feature"),
+        ({"family:trend": {"bars": 5}}, "takes no settings"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(item, what):

@@ -2,24 +2,35 @@
 
 Its positional parameters are columns, its keyword parameters settings. Nothing else is declared: lookback and
 dependence on other symbols follow from the expression.
+
+Installed packages may bring features too: an entry point of the group ``aitrader.features`` names a module whose import
+registers them; they form a family under the entry point's name.
 """
 
 import inspect
+import logging
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib import import_module
+from importlib.metadata import EntryPoint
 from typing import Any, Final, overload
 
 from aitrader.features.families import FAMILIES
 from aitrader.panel.expr import Expr, column
+from aitrader.panel.panel import COLUMNS
 from aitrader.panel.plan import KERNEL_VERSION, lookback, looks_across
+from aitrader.registry import plug_ins
 
-Setting = int | float
+Setting = int | float | str
+"""A number above 0, or the name of a reference: a symbol, or ``universe_mean``."""
+
 Formula = Callable[..., Expr]
 
 UNIVERSE_MEAN: Final = "universe_mean"
+
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +63,14 @@ class Feature:
         for name, value in settings.items():
             self._check(name, value)
         inputs = [market_return(market) if name == "market" else column(name) for name in self.columns]
-        return self.function(*inputs, **settings)
+        expr = self.function(*inputs, **settings)
+        if not isinstance(expr, Expr):
+            raise TypeError(f"{self.name} returns {type(expr).__name__}, not an expression")
+        return expr
 
     def named(self, settings: Mapping[str, Setting]) -> str:
         """Return how the feature is stored and shown: settings that differ from their default, in their order."""
-        changed = [f"{name}={settings[name]!r}" for name, default in self.settings.items()
+        changed = [f"{name}={settings[name]}" for name, default in self.settings.items()
                    if settings.get(name, default) != default]  # fmt: skip
         return f"{self.name}({', '.join(changed)})" if changed else self.name
 
@@ -65,6 +79,10 @@ class Feature:
             known = ", ".join(self.settings) or "none"
             raise ValueError(f"{self.name} has no setting {name!r} (its settings: {known})")
         kind = type(self.settings[name])
+        if kind is str:
+            if not isinstance(value, str):
+                raise ValueError(f"{self.name}: {name} = {value!r} is not a symbol")
+            return
         if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
             raise ValueError(f"{self.name}: {name} = {value!r} is not {'a number' if kind is float else 'whole'}")
         if value <= 0:
@@ -103,6 +121,9 @@ class FeatureSpec:
 FEATURES: Final[dict[str, Feature]] = {}
 """Every registered feature by name, once its family's module is imported; ``load`` imports all."""
 
+PLUGINS: Final[dict[str, str]] = {}
+"""Every plug-in that ``load`` has met, by name: empty where its features are registered, else why none of them is."""
+
 
 @overload
 def feature(function: Formula) -> Formula: ...
@@ -116,14 +137,15 @@ def feature(function: Formula | None = None, *, raw_level: bool = False) -> Form
     Raises
     ------
     TypeError
-        A name is taken, a setting has no default, or the docstring lacks its first line, ``Unit:``, ``NaN`` or
-        ``Source:``.
+        A name is taken or no name, a setting has no default, or the docstring lacks its first line, ``Unit:``,
+        ``NaN`` or ``Source:``.
     """
 
     def register(formula: Formula) -> Formula:
         declared = _declared(formula, raw_level=raw_level)
         if declared.name in FEATURES:
-            raise TypeError(f"two features are called {declared.name}")
+            first = FEATURES[declared.name].function.__module__
+            raise TypeError(f"two features are called {declared.name}: in {first} and in {formula.__module__}")
         FEATURES[declared.name] = declared
         return formula
 
@@ -131,10 +153,43 @@ def feature(function: Formula | None = None, *, raw_level: bool = False) -> Form
 
 
 def load() -> Mapping[str, Feature]:
-    """Import every family and return ``FEATURES``."""
+    """Import every family and every plug-in; return ``FEATURES`` family by family, plug-ins last.
+
+    A plug-in that fails, or takes a name that is taken, registers nothing; ``PLUGINS`` says why, and so does the log.
+    """
     for module in FAMILIES.values():
         import_module(module)
-    return FEATURES
+    found = plug_ins("features")
+    for point in found:
+        if point.name not in PLUGINS:
+            PLUGINS[point.name] = _joined(point, [other.value for other in found if other.name == point.name])
+    order = {family: place for place, family in enumerate((*FAMILIES, *PLUGINS))}
+    known = sorted(FEATURES.values(), key=lambda feature: order.get(feature.family, len(order)))
+    return {feature.name: feature for feature in known}
+
+
+def _joined(point: EntryPoint, values: Sequence[str]) -> str:
+    """Register a plug-in's features as a family; return why that did not work. ``values`` are all of its name."""
+    before = dict(FEATURES)
+    try:
+        if point.name in FAMILIES or len(values) > 1:
+            raise TypeError(f"{point.name} is also {'a family of ours' if point.name in FAMILIES else values}")
+        point.load()
+        own = {name: known for name, known in FEATURES.items() if name not in before or _from(point, known)}
+        for name, known in own.items():
+            spec_of(known)
+            FEATURES[name] = replace(known, family=point.name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever another's module does, ours must go on
+        FEATURES.clear()
+        FEATURES.update(before)
+        reason = f"{type(error).__name__}: {error}"
+        logging.getLogger(__name__).warning("The features of the plug-in %s (%s): %s", point.name, point.value, reason)
+        return reason
+    return ""
+
+
+def _from(point: EntryPoint, known: Feature) -> bool:
+    return known.function.__module__ == point.module
 
 
 def market_return(market: str) -> Expr:
@@ -164,12 +219,8 @@ def _declared(formula: Formula, *, raw_level: bool) -> Feature:
     name, doc = formula.__name__, inspect.getdoc(formula) or ""
     parameters = inspect.signature(formula).parameters.values()
     settings: dict[str, Any] = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-    if any(default is inspect.Parameter.empty for default in settings.values()):
-        raise TypeError(f"a setting of {name} has no default")
     texts = {part: _said(doc, part) for part in ("Unit:", "NaN", "Source:")}
-    lacking = [part for part, text in texts.items() if not text]
-    if lacking or not doc:
-        raise TypeError(f"the docstring of {name} lacks {', '.join(lacking)}")
+    _refuse_misfit(name, settings, texts)
     return Feature(
         name,
         formula.__module__.rpartition(".")[2],
@@ -182,6 +233,16 @@ def _declared(formula: Formula, *, raw_level: bool) -> Feature:
         f"NaN {texts['NaN']}",
         texts["Source:"],
     )
+
+
+def _refuse_misfit(name: str, settings: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+    if not _NAME.fullmatch(name) or name in COLUMNS:
+        raise TypeError(f"{name} is {'a column' if name in COLUMNS else 'no name for a feature'}")
+    if any(default is inspect.Parameter.empty for default in settings.values()):
+        raise TypeError(f"a setting of {name} has no default")
+    lacking = [part for part, text in texts.items() if not text]
+    if lacking:
+        raise TypeError(f"the docstring of {name} lacks {', '.join(lacking)}")
 
 
 def _said(doc: str, word: str) -> str:

@@ -1,22 +1,34 @@
 """Which features a list of names means: registered ones with settings, sets, patterns, and a user's own texts."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
-from aitrader.errors import AitraderError, ConfigError
-from aitrader.features.feature import UNIVERSE_MEAN, Feature, FeatureSpec, Setting, feature_key, load, spec_of
+from aitrader.errors import AitraderError, ConfigError, UnknownNameError
+from aitrader.features.feature import (
+    PLUGINS,
+    UNIVERSE_MEAN,
+    Feature,
+    FeatureSpec,
+    Setting,
+    feature_key,
+    load,
+    spec_of,
+)
 from aitrader.features.sets import SETS, Item
 from aitrader.panel.expr import Expr
 from aitrader.panel.parse import parse
 from aitrader.panel.scale import level_dependent
 from aitrader.registry import unknown_name
 
+FAMILY: Final = "family:"
+"""Begins an item that means a family, or a pattern of families: what in it is free of the level, as models need it."""
+
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_CALL: Final = re.compile(r"([a-z][a-z0-9_]*)\((.*)\)")
+_CALL: Final = re.compile(r"([A-Za-z][A-Za-z0-9_]*)\((.*)\)")
 
 
 def resolve(
@@ -84,24 +96,43 @@ class _Chooser:
         if name in self.features:
             return [spec_of(self.features[name], market=self.market)]
         if name in self.sets:
-            if name in inside:
-                raise ConfigError(
-                    f"The feature set {name!r} contains itself: {' > '.join([*inside, name])}.", fix="Remove one."
-                )
-            return self.items(self.sets[name], (*inside, name))
+            return self.set_(name, inside)
+        if name.startswith(FAMILY):
+            return self.family(name.removeprefix(FAMILY))
         call = _CALL.fullmatch(name)
         if call:
             return [self.with_settings(call[1], _settings_of(name, call[2]))]
         matching = [known for known in (*self.features, *self.custom) if fnmatchcase(known, name)]
-        if matching:
-            return [spec for known in matching for spec in self.named(known, inside)]
-        raise unknown_name("feature or set", name, {*self.features, *self.custom, *self.sets})
+        if not matching:
+            raise self.unknown("feature or set", name, {*self.features, *self.custom, *self.sets})
+        return self.items(matching, inside)
+
+    def set_(self, name: str, inside: tuple[str, ...]) -> list[FeatureSpec]:
+        if name in inside:
+            raise ConfigError(
+                f"The feature set {name!r} contains itself: {' > '.join([*inside, name])}.", fix="Remove one."
+            )
+        return self.items(self.sets[name], (*inside, name))
+
+    def family(self, pattern: str) -> list[FeatureSpec]:
+        families = {known.family for known in self.features.values()}
+        if not any(fnmatchcase(family, pattern) for family in families):
+            raise self.unknown("feature family", pattern, families)
+        members = [known for known in self.features.values() if fnmatchcase(known.family, pattern)]
+        return [spec_of(known, market=self.market) for known in members if not known.raw_level]
+
+    def unknown(self, what: str, name: str, known: Collection[str]) -> UnknownNameError:
+        """Return the error for a name, which may be missing because a plug-in is broken."""
+        error = unknown_name(what, name, known)
+        for plugin, reason in PLUGINS.items():
+            error.fix += f" The plug-in {plugin} brings no features: {reason}." if reason else ""
+        return error
 
     def with_settings(self, name: str, settings: Mapping[str, Any] | None) -> FeatureSpec:
         if name not in self.features:
-            if name in self.custom or name in self.sets:
+            if name in self.custom or name in self.sets or name.startswith(FAMILY):
                 raise ConfigError(f"{name!r} takes no settings.", fix="Only built-in features have settings.")
-            raise unknown_name("feature", name, self.features)
+            raise self.unknown("feature", name, self.features)
         known = self.features[name]
         try:
             return spec_of(known, _typed(known, settings or {}), market=self.market)
@@ -149,14 +180,16 @@ def _settings_of(item: str, text: str) -> dict[str, str]:
 
 
 def _typed(known: Feature, settings: Mapping[str, Any]) -> dict[str, Setting]:
-    """Return settings as numbers: a configuration file holds text."""
-    return {name: _number(known, name, value) for name, value in settings.items()}
+    """Return settings as what their defaults are: a configuration file holds text."""
+    return {name: _setting(known, name, value) for name, value in settings.items()}
 
 
-def _number(known: Feature, name: str, value: Any) -> Setting:
+def _setting(known: Feature, name: str, value: Any) -> Setting:
+    wanted = type(known.settings.get(name, 0.0))
+    if wanted is str and isinstance(value, str):
+        return value
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError(f"{known.name}: {name} = {value!r} is not a number")
-    wanted = type(known.settings.get(name, 0.0))
     try:
         return wanted(value) if isinstance(value, str) or wanted is float else value
     except ValueError as error:

@@ -4,14 +4,34 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 Item = str | Mapping[str, Mapping[str, Any]]
-"""A name (also of a set, or a pattern such as ``volume_*``), or a name with its settings."""
+"""A name (also of a set, a pattern such as ``volume_*``, or a family as ``family:volume``), or a name with settings.
+
+A family means its features that are free of the level of prices, which models need: new ones join by themselves.
+"""
 
 
 def _windows(name: str, *bars: int) -> tuple[Item, ...]:
     return tuple({name: {"bars": count}} for count in bars)
 
 
+def _families(*names: str) -> tuple[Item, ...]:
+    return tuple(f"family:{name}" for name in names)
+
+
 SETS: Final[Mapping[str, Sequence[Item]]] = {
+    "basic": (
+        *_windows("momentum", 1, 5, 20, 60),
+        "momentum_12_1",
+        "rsi",
+        "macd_histogram",
+        *_windows("distance_to_mean", 50, 200),
+        "volatility",
+        "natr",
+        "bollinger_position",
+        "drawdown",
+        "volume_zscore",
+        "gap",
+    ),
     "core": (
         *_windows("momentum", 1, 5, 10, 20, 60, 120, 250),
         "momentum_12_1",
@@ -63,4 +83,9 @@ SETS: Final[Mapping[str, Sequence[Item]]] = {
         "volatility_rank",
         "reversal_rank",
     ),
+    "technical": _families("trend", "momentum", "volatility", "volume", "candle*"),
+    "statistical": _families("statistical", "memory"),
+    "risk": _families("risk", "performance"),
+    "advanced": ("technical", "statistical", "risk"),
+    "all": _families("*"),
 }

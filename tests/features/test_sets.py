@@ -1,0 +1,41 @@
+import pytest
+
+from aitrader.features.feature import load
+from aitrader.features.resolve import resolve
+from aitrader.features.sets import SETS
+
+
+def _specs(name):
+    return {spec.name: spec for spec in resolve([name], sets={}, custom={})}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_built_in_set_fits_models(name):
+    specs = _specs(name)
+
+    assert not [spec.name for spec in specs.values() if spec.raw_level]
+    assert len({spec.key for spec in specs.values()}) == len(specs)
+
+
+def test_all_is_every_registered_feature_without_a_level():
+    assert set(_specs("all")) == {name for name, known in load().items() if not known.raw_level}
+
+
+def test_every_family_is_in_a_set_of_its_subject():
+    told = {spec.family for name in SETS if name != "all" for spec in _specs(name).values()}
+
+    assert {known.family for known in load().values()} == told
+
+
+def test_core_stays_what_the_examples_learned_from():
+    core = _specs("core")
+
+    assert len(core) == 64
+    assert "momentum(bars=250)" in core
+
+
+def test_basic_is_small_and_within_core():
+    basic = _specs("basic")
+
+    assert len(basic) <= 16
+    assert set(basic) - set(_specs("core")) == set()
