@@ -67,7 +67,7 @@ def test_the_default_breakers_halt_five_names_on_the_day_that_the_first_run_says
     script = str(Path(sys.executable).with_name("aitrader"))
 
     done = subprocess.run(
-        [script, "--profile", "demo", *defaults, "backtest", "--allow-rejected", "--json"],
+        [script, "--profile", "demo", *defaults, "backtest", "--allow-rejected", "--end", "2003-07-31", "--json"],
         cwd=told.root,
         env=told.environment,
         capture_output=True,

@@ -116,7 +116,7 @@ def _parameters(settings: LightGbm.Settings, seed: int) -> dict[str, Any]:
         "max_bin": settings.max_bin,
         "seed": seed,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
         "num_threads": 1,
         "verbosity": -1,
     }
