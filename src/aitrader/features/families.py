@@ -11,6 +11,8 @@ FAMILIES: Final = {
     "memory": "aitrader.features.memory",
     "risk": "aitrader.features.risk",
     "performance": "aitrader.features.performance",
+    "correlation": "aitrader.features.correlation",
+    "regime": "aitrader.features.regime",
     "candlesticks": "aitrader.features.candlesticks",
     "candle_pairs": "aitrader.features.candle_pairs",
     "candle_triples": "aitrader.features.candle_triples",

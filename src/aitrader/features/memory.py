@@ -1,6 +1,6 @@
 """Memory of prices: trends, reversals and clusters, and tests of whether there is any."""
 
-from math import log
+from math import log, sqrt
 
 from aitrader.features.bars import log_return, most, surprise
 from aitrader.features.feature import feature
@@ -87,7 +87,7 @@ def variance_ratio_test(close: Expr, *, bars: int = 120, step: int = 5) -> Expr:
 
     Source: Lo & MacKinlay (1988), Review of Financial Studies 1(1), for returns of equal variance.
     """
-    spread = (2 * (2 * step - 1) * (step - 1) / (3 * step * bars)) ** 0.5
+    spread = sqrt(2 * (2 * step - 1) * (step - 1) / (3 * step * bars))
     return (variance_ratio(close, bars=bars, step=step) - 1) / spread
 
 

@@ -239,7 +239,7 @@ def pain_index(close: Expr, *, bars: int = 120) -> Expr:
 
     Unit: fraction. NaN until four fifths of both windows are there.
 
-    Source: Becker & Moore (2006), Zephyr Associates, pain index.
+    Source: Bacon (2008), Practical Portfolio Performance Measurement and Attribution, ch. 4 (pain index).
     """
     return current_drawdown(close, bars=bars).mean(bars, most(bars))
 
@@ -250,7 +250,7 @@ def time_under_water(close: Expr, *, bars: int = 120) -> Expr:
 
     Unit: share, 0 to 1. NaN until four fifths of both windows are there.
 
-    Source: Bailey & Lopez de Prado (2015), Risk, time under water.
+    Source: Bailey & Lopez de Prado (2015), J. Risk 18(2), time under water.
     """
     return (close < close.max(bars, most(bars))).mean(bars, most(bars))
 

@@ -1,0 +1,130 @@
+"""Risk and reward against empyrical and QuantStats on five years of eight stocks, and cases worked out by hand."""
+
+import json
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+
+from aitrader.domain.symbols import Symbol
+from aitrader.features.bars import population_shape
+from aitrader.panel.expr import column
+from aitrader.panel.plan import plan
+
+RETURN = column("close") / column("close").shift(1) - 1
+YEAR = math.sqrt(252)
+ALL = 1258
+"""Returns in the whole history."""
+
+
+@pytest.fixture(scope="module")
+def told(shared_data):
+    return json.loads((shared_data / "oracles" / "performance_stats.json").read_text())["results"]
+
+
+@pytest.fixture(scope="module")
+def last(told, shared_data, make_panel, registry):
+    """Return every symbol's last value of a feature over the whole history."""
+    table = pl.read_parquet(shared_data / "equity_daily" / "us_large_daily_adj_2015_2020.parquet")
+    names = [row["symbol"] for row in told]
+    closes = [table.filter(pl.col("symbol") == name).sort("date")["adj_close"].to_numpy() for name in names]
+    panel = make_panel({"close": closes}, tuple(Symbol(name) for name in names))
+
+    def value(what):
+        expr = registry[what].expression(bars=ALL) if isinstance(what, str) else what
+        return plan([expr]).run(panel, min_names=1)[0, :, -1].astype(float)
+
+    return value
+
+
+ORACLES = [
+    ("empyrical", "sharpe_ratio", "sharpe", lambda x: x * YEAR),
+    ("empyrical", "sortino_ratio", "sortino", lambda x: x * YEAR),
+    ("empyrical", "omega_ratio", "omega", lambda x: x),
+    ("empyrical", "tail_ratio", "tail_ratio", lambda x: x),
+    ("empyrical", "value_at_risk_5pct", "value_at_risk", lambda x: -x),
+    ("empyrical", "downside_risk", "downside_deviation", lambda x: x * YEAR),
+    ("empyrical", "alpha", "market_alpha", lambda x: (1 + x) ** 252 - 1),
+    ("empyrical", "beta", "market_beta", lambda x: x),
+    ("empyrical", "annual_volatility", RETURN.std(ALL), lambda x: x * YEAR),
+    ("empyrical", "skew", population_shape(RETURN, ALL)[0], lambda x: x),
+    ("empyrical", "kurtosis", population_shape(RETURN, ALL)[1], lambda x: x),
+    ("empyrical", "stability", "trend_fit", lambda x: x),
+    ("quantstats", "value_at_risk", "gaussian_value_at_risk", lambda x: -x),
+    ("quantstats", "profit_factor", "omega", lambda x: x),
+    ("quantstats", "payoff_ratio", "payoff_ratio", lambda x: x),
+    ("quantstats", "kelly_criterion", "kelly_fraction", lambda x: x),
+]
+
+
+@pytest.mark.parametrize("case", ORACLES, ids=lambda case: f"{case[0]}-{case[1]}")
+def test_equals_the_published_figure(case, told, last):
+    library, figure, what, same = case
+
+    np.testing.assert_allclose(same(last(what)), [row[library][figure] for row in told], rtol=3e-6)
+
+
+def _closes(returns):
+    return 100 * np.cumprod(np.concatenate([[1.0], 1 + np.array(returns)]))
+
+
+def _value(registry, make_panel, name, closes, **settings):
+    panel = make_panel({"close": closes})
+    return plan([registry[name].expression(**settings)]).run(panel, min_names=1)[0].astype(float)
+
+
+def test_what_a_bet_pays_and_how_much_to_stake(registry, make_panel):
+    closes = _closes([0.04, -0.02, 0.02, -0.01, 0.0])
+
+    value = {
+        name: _value(registry, make_panel, name, closes, bars=5)[0, -1]
+        for name in ("omega", "payoff_ratio", "kelly_fraction", "downside_deviation", "upside_potential")
+    }
+
+    downside = math.sqrt((0.02**2 + 0.01**2) / 5)
+    expected = {"omega": 2.0, "payoff_ratio": 2.0, "kelly_fraction": 0.5 - 0.5 / 2, "downside_deviation": downside}
+    assert value == pytest.approx({**expected, "upside_potential": 0.012 / downside}, rel=1e-6)
+
+
+def test_betas_of_falling_and_rising_markets_are_those_of_their_own_days(registry, make_panel):
+    market = np.array([-0.03, 0.02, -0.01, 0.04, -0.02, 0.01])
+    own = np.where(market < 0, 2 * market - 0.001, 0.5 * market + 0.002)
+    closes = [_closes(own), _closes(2 * market - own)]
+
+    down, up = (_value(registry, make_panel, f"{side}_beta", closes, bars=6)[0, -1] for side in ("downside", "upside"))
+
+    assert (down, up) == pytest.approx((2.0, 0.5), rel=1e-5)
+
+
+def test_a_symbol_that_is_the_market_has_no_alpha_and_nothing_of_its_own(registry, make_panel):
+    closes = _closes(np.random.default_rng(1).normal(0, 0.01, 120))
+
+    assert _value(registry, make_panel, "market_beta", closes)[0, -1] == pytest.approx(1.0)
+    assert _value(registry, make_panel, "market_alpha", closes)[0, -1] == pytest.approx(0.0, abs=1e-9)
+    assert _value(registry, make_panel, "tracking_error", closes)[0, -1] == 0.0
+
+
+@pytest.mark.parametrize("name", ["sharpe", "sortino", "omega", "payoff_ratio", "kelly_fraction", "tail_ratio",
+                                  "cornish_fisher_value_at_risk", "coskewness", "appraisal_ratio"])  # fmt: skip
+def test_a_constant_close_has_no_ratio(registry, make_panel, name):
+    assert np.isnan(_value(registry, make_panel, name, np.full((3, 300), 7.3))).all()
+
+
+@pytest.mark.parametrize("name", ["value_at_risk", "worst_return", "pain_index", "current_drawdown"])
+def test_a_constant_close_loses_nothing(registry, make_panel, name):
+    assert _value(registry, make_panel, name, np.full((3, 300), 7.3))[:, -1].tolist() == [0, 0, 0]
+
+
+def test_losses_are_positive(registry, make_panel):
+    closes = _closes(np.random.default_rng(2).normal(0, 0.02, 300))
+
+    for name in ("value_at_risk", "gaussian_value_at_risk", "cornish_fisher_value_at_risk",
+                 "gaussian_expected_shortfall", "cornish_fisher_expected_shortfall", "worst_return"):  # fmt: skip
+        assert _value(registry, make_panel, name, closes)[0, -1] > 0.01
+
+
+@pytest.mark.parametrize("name", ["gaussian_value_at_risk", "cornish_fisher_expected_shortfall"])
+def test_a_tail_is_less_than_half_of_the_days(registry, name):
+    with pytest.raises(ValueError, match="share"):
+        registry[name].expression(share=0.5)
