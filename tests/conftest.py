@@ -12,6 +12,7 @@ from hypothesis import settings
 from aitrader.backtest.run import Plan
 from aitrader.backtest.tape import Tape
 from aitrader.config.schema import Costs, Execution, Portfolio, Risk
+from aitrader.disk.kernel_cache import use_kernel_cache
 from aitrader.domain.calendars import LAST, calendar
 from aitrader.domain.symbols import Symbol
 from aitrader.engine.decide import Rules
@@ -19,6 +20,8 @@ from aitrader.engine.history import History
 from aitrader.panel.panel import Panel
 from aitrader.portfolio.allocators import equal
 from aitrader.strategies.model_driven import ModelDriven
+
+use_kernel_cache(os.environ)  # before anything imports numba
 
 EXAMPLES = 200 if "RELIABILITY" in os.environ else 25
 """Examples of each property: `make reliability` and `make soak` try more than `make test`."""

@@ -27,7 +27,9 @@ def main() -> None:
 def _command_line(arguments: list[str]) -> int:
     """Run ``arguments`` through the installed command line."""
     from aitrader.cli.app import main as run
+    from aitrader.disk.kernel_cache import use_kernel_cache
 
+    use_kernel_cache(os.environ)
     return run(arguments)
 
 

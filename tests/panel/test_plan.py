@@ -3,9 +3,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from aitrader.panel import plan as planning
+from aitrader.panel import program as running
 from aitrader.panel.expr import column
-from aitrader.panel.plan import columns_of, looks_across, plan
+from aitrader.panel.plan import columns_of, lookback, looks_across, plan
+from aitrader.panel.program import Build
 
 X, Y = column("x"), column("y")
 EXPRS = (
@@ -51,7 +52,7 @@ def test_common_parts_are_computed_once():
     ],
 )
 def test_the_lookback_follows_from_the_expression(expr, bars):
-    assert plan([expr]).lookback(0) == bars
+    assert lookback(expr) == bars
 
 
 def test_columns_and_cross_sections_are_found():
@@ -63,14 +64,14 @@ def test_columns_and_cross_sections_are_found():
 @pytest.mark.parametrize("cells", [1, 500, 1700, 10**9])
 def test_the_size_of_a_block_changes_no_bit(panel, monkeypatch, cells):
     expected = plan(EXPRS).run(panel)
-    monkeypatch.setattr(planning, "BLOCK_CELLS", cells)
+    monkeypatch.setattr(running, "BLOCK_BARS", cells)
 
     np.testing.assert_array_equal(plan(EXPRS).run(panel), expected)
 
 
 def test_threads_change_no_bit(panel, monkeypatch):
     expected = plan(EXPRS).run(panel)
-    monkeypatch.setattr(planning, "BLOCK_CELLS", 1000)
+    monkeypatch.setattr(running, "BLOCK_BARS", 1000)
 
     with ThreadPoolExecutor(4) as executor:
         got = plan(EXPRS).run(panel, executor=executor)
@@ -85,30 +86,61 @@ def test_the_company_of_other_features_changes_no_bit(panel, position):
     np.testing.assert_array_equal(plan(EXPRS).run(panel)[position], alone)
 
 
-@pytest.mark.parametrize("expr", [expr for expr in EXPRS if plan([expr]).lookback(0) is not None])
+@pytest.mark.parametrize("expr", [expr for expr in EXPRS if lookback(expr) is not None])
 def test_a_day_built_alone_equals_the_full_build(panel, expr):
     program = plan([expr])
     full = program.run(panel)[0]
 
     for cut in np.random.default_rng(1).integers(150, 500, 12):
-        part = program.run(panel.slice(cut - program.lookback(0), cut + 1))[0]
+        part = program.run(panel.slice(cut - lookback(expr), cut + 1))[0]
         np.testing.assert_array_equal(part[:, -1], full[:, cut])
 
 
 def test_progress_counts_blocks_of_every_pass(panel, monkeypatch):
-    monkeypatch.setattr(planning, "BLOCK_CELLS", 5000)
+    monkeypatch.setattr(running, "BLOCK_BARS", 5000)
     seen = []
 
     plan([X.rank_across()]).run(panel, progress=lambda done, total: seen.append((done, total)))
 
-    assert seen == [(done, 6) for done in range(1, 7)]
+    assert seen[-1] == (6, 6)
+    assert [done for done, _ in seen] == list(range(1, 7))
 
 
-def test_registers_are_freed_at_their_last_use():
-    steps = plan(EXPRS).passes[0].steps
-    freed = [number for step in steps for number in step.frees]
+def test_few_registers_serve_many_instructions():
+    program = plan([X.mean(bars) for bars in range(2, 60)])
 
-    assert sorted(freed) == sorted(step.number for step in steps)
+    assert len(program.instructions) == 60
+    assert program.passes[0].registers < 10
+    assert program.warmup == 58
+
+
+@pytest.mark.parametrize("cut", [61, 130, 131, 400, 499])
+@pytest.mark.parametrize("expr", [X.ema(12).std(5), X.ema(3).shift(2).wilder(9) / X, X.rank_across().ema(4), *EXPRS])
+def test_a_build_resumed_anywhere_equals_the_full_one(panel, expr, cut):
+    program = plan([expr])
+    full = program.run(panel)
+    before = Build(program, panel.slice(0, cut))
+    list(before.blocks())
+    start = max(cut - program.warmup, 0)
+
+    resumed = Build(program, panel.slice(start), first=cut - start, resume=before.states)
+    rest = np.concatenate([block.values.copy() for block in resumed.blocks()], axis=1)
+
+    np.testing.assert_array_equal(rest, full[:, :, cut:])
+    whole = Build(program, panel)
+    list(whole.blocks())
+    for digest, state in whole.states.items():
+        np.testing.assert_array_equal(resumed.states[digest].values, state.values)
+
+
+def test_a_long_history_is_cut_without_a_trace(make_panel, monkeypatch):
+    x = np.random.default_rng(5).normal(size=(2, 3000)).cumsum(axis=1)
+    exprs = [X.ema(12).std(5), X.shift(30).mean(7), X.cumsum(), X.rank_across().wilder(4)]
+    panel = make_panel({"x": x})
+    expected = plan(exprs).run(panel, min_names=1)
+    monkeypatch.setattr(running, "BLOCK_BARS", 200)
+
+    np.testing.assert_array_equal(plan(exprs).run(panel, min_names=1), expected)
 
 
 def test_an_empty_panel_gives_an_empty_answer(make_panel):

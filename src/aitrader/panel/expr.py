@@ -176,13 +176,13 @@ class Expr:
         """Largest value."""
         return self._rolling("max", bars, min_periods)
 
-    def argmin(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Bars since the smallest value, 0 for the current bar; the newest of equals."""
-        return self._rolling("argmin", bars, min_periods)
+    def argmin(self, bars: int, min_periods: int | None = None, *, oldest: int = 0) -> "Expr":
+        """Bars since the smallest value, 0 for the current bar; the newest of equals, or (``oldest=1``) the oldest."""
+        return self._rolling("argmin", bars, min_periods, (_whole("oldest", oldest, least=0),))
 
-    def argmax(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Bars since the largest value, 0 for the current bar; the newest of equals."""
-        return self._rolling("argmax", bars, min_periods)
+    def argmax(self, bars: int, min_periods: int | None = None, *, oldest: int = 0) -> "Expr":
+        """Bars since the largest value, 0 for the current bar; the newest of equals, or (``oldest=1``) the oldest."""
+        return self._rolling("argmax", bars, min_periods, (_whole("oldest", oldest, least=0),))
 
     def median(self, bars: int, min_periods: int | None = None) -> "Expr":
         """Median."""
@@ -238,6 +238,15 @@ class Expr:
         ``skip`` leaves out that many first values, so that two means of one series can begin on the same bar.
         """
         return Expr("ema", (self,), (_whole("ema", span, least=1), _whole("skip", skip, least=0)))
+
+    def ewm(self, weight: float, seed: int = 1) -> "Expr":
+        """Exponential mean whose newest value weighs ``weight``, begun with the mean of the first ``seed`` values.
+
+        A half-life of ``h`` bars is ``weight = 1 - 0.5 ** (1 / h)``.
+        """
+        if not 0 < weight <= 1:
+            raise ValueError(f"ewm: weight {weight} is not above 0 and at most 1")
+        return Expr("ewm", (self,), (float(weight), _whole("seed", seed, least=1)))
 
     def wilder(self, bars: int) -> "Expr":
         """Wilder's mean, factor 1 / bars, begun with the mean of the first ``bars`` values (as TA-Lib)."""
@@ -299,6 +308,11 @@ class Expr:
         return Expr(op, (self,) if other is None else (self, other), (bars, least, *extra))
 
 
+def age() -> Expr:
+    """Bars since the symbol's first bar: 0 on it, counted on over missing bars, NaN before it."""
+    return Expr("age")
+
+
 def column(name: str) -> Expr:
     """Return the panel's column ``name``."""
     return Expr("column", (), (name,))
@@ -324,6 +338,11 @@ def where(condition: Operand, then: Operand, otherwise: Operand) -> Expr:
 def minimum(left: Operand, right: Operand) -> Expr:
     """The smaller of two; NaN if one is."""
     return Expr("minimum", (lift(left), lift(right)))
+
+
+def share_of(part: Operand, whole: Operand) -> Expr:
+    """``part / whole``, and 0 where both are 0; NaN where only ``whole`` is, or one is NaN."""
+    return Expr("share_of", (lift(part), lift(whole)))
 
 
 def maximum(left: Operand, right: Operand) -> Expr:

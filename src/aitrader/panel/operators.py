@@ -9,7 +9,7 @@ BINARY: Final = {
     "add": "+", "sub": "-", "mul": "*", "div": "/", "pow": "**", "gt": ">", "ge": ">=", "lt": "<", "le": "<=",
 }  # fmt: skip
 UNARY: Final = ("abs", "log", "sqrt", "exp", "sign")
-FUNCTIONS: Final = {"where": "where", "minimum": "min", "maximum": "max"}
+FUNCTIONS: Final = {"where": "where", "minimum": "min", "maximum": "max", "share_of": "share_of"}
 ELEMENTWISE: Final = frozenset({*BINARY, *UNARY, *FUNCTIONS, "neg"})
 
 ROLLING: Final = (
@@ -21,14 +21,14 @@ ROLLING: Final = (
 PAIRED: Final = ("corr", "cov", "beta")
 """As ``ROLLING``, with a second series."""
 
-RECURSIVE: Final = ("ema", "wilder", "wilder_sum", "cumsum")
+RECURSIVE: Final = ("ema", "ewm", "wilder", "wilder_sum", "cumsum")
 _ACROSS: Final = ("rank_across", "zscore_across", "demean_across", "winsorize_across", "mean_across")
 CROSS: Final = frozenset({*_ACROSS, "of_symbol"})
 
 METHODS: Final = frozenset({"shift", "count", *ROLLING, *PAIRED, *RECURSIVE, *_ACROSS})
 """What text may call; ``of_symbol`` is for the configured market alone."""
 
-EXTRA: Final = {"std": ("ddof", 1), "var": ("ddof", 1)}
+EXTRA: Final = {"std": ("ddof", 1), "var": ("ddof", 1), "argmin": ("oldest", 0), "argmax": ("oldest", 0)}
 """Further parameter of a rolling operator, and its default, which stays unwritten."""
 
 
@@ -40,6 +40,8 @@ def text_of(op: str, args: Sequence[str], params: Sequence[Param]) -> str:
     """
     if op == "column":
         return str(params[0])
+    if op == "age":
+        return "age()"
     if op == "constant":
         written = _number(params[0])
         return f"({written})" if written.startswith("-") else written

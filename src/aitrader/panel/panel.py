@@ -27,7 +27,9 @@ COLUMNS: Final = ADJUSTED + TRADED
 class Panel:
     """Columns of shape (symbols, sessions), float64, C order; NaN where a symbol has no bar.
 
-    ``sessions`` rise strictly; ``members`` says which symbols count in a session's cross-section.
+    ``sessions`` rise strictly; ``members`` says which symbols count in a session's cross-section. ``begins`` is the
+    position of each symbol's first bar, a negative number where it lies before the panel, which is a part of a longer
+    history. None: that of the first value of any column, and behind the last where there is none.
     """
 
     calendar: str
@@ -36,6 +38,7 @@ class Panel:
     symbols: tuple[Symbol, ...]
     columns: Mapping[str, Grid]
     members: NDArray[np.bool_]
+    begins: NDArray[np.int64] = None  # type: ignore[assignment]  # filled in when the panel is made
 
     def __post_init__(self) -> None:
         if np.any(np.diff(self.sessions.astype("datetime64[D]").astype(np.int64)) <= 0):
@@ -49,6 +52,8 @@ class Panel:
                 raise ValueError(f"column {name} is {values.dtype}{values.shape}, not float64{self.shape}")
         dense = {name: np.ascontiguousarray(values) for name, values in self.columns.items()}
         object.__setattr__(self, "columns", MappingProxyType(dense))
+        if self.begins is None:
+            object.__setattr__(self, "begins", _first_bars(self))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -57,6 +62,11 @@ class Panel:
 
     def __getitem__(self, column: str) -> Grid:
         return self.columns[column]
+
+    def ages(self, rows: slice, start: int, stop: int) -> Grid:
+        """Return bars since each symbol's first bar at positions ``start`` up to ``stop``; NaN before it."""
+        bars = np.arange(start, stop, dtype=np.float64) - self.begins[rows, None]
+        return np.where(bars >= 0, bars, np.nan)
 
     def position(self, session: date) -> int:
         """Return the number of ``session`` in the grid; ``ValueError`` if it is not there."""
@@ -76,6 +86,7 @@ class Panel:
             self.symbols,
             {name: values[:, span] for name, values in self.columns.items()},
             np.ascontiguousarray(self.members[:, span]),
+            self.begins - span.indices(self.shape[1])[0],
         )
 
     def select(self, symbols: Sequence[Symbol]) -> "Panel":
@@ -91,4 +102,16 @@ class Panel:
             tuple(symbols),
             {name: values[rows] for name, values in self.columns.items()},
             self.members[rows],
+            self.begins[rows],
         )
+
+
+def _first_bars(panel: Panel) -> NDArray[np.int64]:
+    known = np.zeros(panel.shape, dtype=bool)
+    for values in panel.columns.values():
+        known |= np.isfinite(values)
+    return (
+        np.where(known.any(axis=1), known.argmax(axis=1), panel.shape[1])
+        if panel.shape[1]
+        else np.zeros(len(known), int)
+    )

@@ -16,7 +16,7 @@ from math import isfinite
 from typing import Any, Final
 
 from aitrader.errors import ConfigError
-from aitrader.panel.expr import Expr, Operand, column, constant, maximum, minimum, where
+from aitrader.panel.expr import Expr, Operand, age, column, constant, maximum, minimum, share_of, where
 from aitrader.panel.operators import METHODS, UNARY
 from aitrader.panel.panel import COLUMNS
 
@@ -36,6 +36,8 @@ _FUNCTIONS: Final[Named] = {
     "where": where,
     "min": minimum,
     "max": maximum,
+    "share_of": share_of,
+    "age": age,
 }
 _METHODS: Final = METHODS | {*UNARY, "clip"}
 

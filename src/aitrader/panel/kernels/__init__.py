@@ -1,1 +1,1 @@
-"""The arithmetic itself: NumPy on blocks of symbols, one function per primitive operator."""
+"""The arithmetic itself: compiled, one function per primitive operator; cross-sections in NumPy."""

@@ -1,61 +1,286 @@
-"""Arithmetic bar by bar. Operands are grids or numbers; a result that is not finite is NaN."""
+"""Arithmetic bar by bar. A result that is not finite is NaN.
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+Of the binary operators there is a second form whose right operand is a number, and of the two that do not commute a
+third whose left one is (``number - x``, ``number / x``).
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-Kernel = Callable[[Sequence[Any], tuple[Any, ...]], Any]
+from aitrader.panel.kernels.kernel import IRREGULAR, SAME, WROTE, inlined, kernel, registers
 
 
-def _finite(result: Any) -> Any:
-    # An infinity times 0 is NaN, a finite number times 0 leaves it as it is: two plain passes, no branch.
-    return result + result * 0.0
+@inlined
+def _finite(value):
+    # An infinity times 0 is NaN, a finite number times 0 leaves it as it is: no branch.
+    return value + value * 0.0
 
 
-def _comparison(compare: Any) -> Kernel:
-    def kernel(inputs: Sequence[Any], _: tuple[Any, ...]) -> Any:
-        left, right = inputs
-        return compare(left, right) + (left - right) * 0.0
-
-    return kernel
+@inlined
+def _add(left, right):
+    return left + right
 
 
-def _plain(function: Any) -> Kernel:
-    return lambda inputs, _: function(*inputs)
+@inlined
+def _subtract(left, right):
+    return left - right
 
 
-def _guarded(function: Any) -> Kernel:
-    return lambda inputs, _: _finite(function(*inputs))
+@inlined
+def _multiply(left, right):
+    return left * right
 
 
-def _where(inputs: Sequence[Any], _: tuple[Any, ...]) -> Any:
-    condition, then, otherwise = inputs
-    return np.where(np.not_equal(condition, 0.0), then, otherwise) + condition * 0.0
+@inlined
+def _divide(left, right):
+    return _finite(left / right)
 
 
-KERNELS: Final[Mapping[str, Kernel]] = {
-    "add": _plain(np.add),
-    "sub": _plain(np.subtract),
-    "mul": _plain(np.multiply),
-    "div": _guarded(np.divide),
-    "pow": _guarded(np.power),
-    "gt": _comparison(np.greater),
-    "ge": _comparison(np.greater_equal),
-    "lt": _comparison(np.less),
-    "le": _comparison(np.less_equal),
-    "neg": _plain(np.negative),
-    "abs": _plain(np.abs),
-    "log": _guarded(np.log),
-    "sqrt": _plain(np.sqrt),
-    "exp": _guarded(np.exp),
-    "sign": _plain(np.sign),
-    "minimum": _plain(np.minimum),
-    "maximum": _plain(np.maximum),
-    "where": _where,
-    "finite": lambda inputs, _: _finite(inputs[0]),
-    "present": lambda inputs, _: (~np.isnan(inputs[0])).astype(np.float64),
-    "zeroed": lambda inputs, _: np.where(np.isnan(inputs[0]), 0.0, inputs[0]),
-    "zeros": lambda inputs, _: np.zeros_like(inputs[0]),
-    "both": lambda inputs, _: inputs[0] + inputs[1] * 0.0,
-}
+@inlined
+def _share_of(part, whole):
+    return part * 0.0 if part == 0.0 and whole == 0.0 else _finite(part / whole)
+
+
+@inlined
+def _power(left, right):
+    return _finite(left**right)
+
+
+@inlined
+def _blank(left, right):
+    """0, or NaN where an operand is."""
+    return (left - right) * 0.0
+
+
+@inlined
+def _greater(left, right):
+    return (1.0 if left > right else 0.0) + _blank(left, right)
+
+
+@inlined
+def _greater_or_equal(left, right):
+    return (1.0 if left >= right else 0.0) + _blank(left, right)
+
+
+@inlined
+def _less(left, right):
+    return (1.0 if left < right else 0.0) + _blank(left, right)
+
+
+@inlined
+def _less_or_equal(left, right):
+    return (1.0 if left <= right else 0.0) + _blank(left, right)
+
+
+@inlined
+def _minimum(left, right):
+    return (left if left < right else right) + _blank(left, right)
+
+
+@inlined
+def _maximum(left, right):
+    return (left if left > right else right) + _blank(left, right)
+
+
+@inlined
+def _both(left, right):
+    return left + right * 0.0
+
+
+def _binary(operation: Callable[..., Any]) -> Callable[..., Any]:
+    def entry(cells, size, inputs, outs, numbers, memory, leads):
+        grids = registers(cells, size)
+        left, right, out = grids[inputs[0]].ravel(), grids[inputs[1]].ravel(), grids[outs[0]].ravel()
+        for cell in range(out.size):
+            out[cell] = operation(left[cell], right[cell])
+        return WROTE
+
+    return entry
+
+
+def _with_number(operation: Callable[..., Any]) -> Callable[..., Any]:
+    def entry(cells, size, inputs, outs, numbers, memory, leads):
+        grids = registers(cells, size)
+        left, right, out = grids[inputs[0]].ravel(), numbers[0], grids[outs[0]].ravel()
+        for cell in range(out.size):
+            out[cell] = operation(left[cell], right)
+        return WROTE
+
+    return entry
+
+
+def _of_number(operation: Callable[..., Any]) -> Callable[..., Any]:
+    def entry(cells, size, inputs, outs, numbers, memory, leads):
+        grids = registers(cells, size)
+        left, right, out = numbers[0], grids[inputs[0]].ravel(), grids[outs[0]].ravel()
+        for cell in range(out.size):
+            out[cell] = operation(left, right[cell])
+        return WROTE
+
+    return entry
+
+
+for _name, _operation in {
+    "add": _add,
+    "sub": _subtract,
+    "mul": _multiply,
+    "div": _divide,
+    "pow": _power,
+    "share_of": _share_of,
+    "gt": _greater,
+    "ge": _greater_or_equal,
+    "lt": _less,
+    "le": _less_or_equal,
+    "minimum": _minimum,
+    "maximum": _maximum,
+}.items():
+    kernel(_name)(_binary(_operation))
+    kernel(f"{_name}_number")(_with_number(_operation))
+
+kernel("number_sub")(_of_number(_subtract))
+kernel("number_div")(_of_number(_divide))
+
+
+@inlined
+def _negative(value):
+    return -value
+
+
+@inlined
+def _absolute(value):
+    return abs(value)
+
+
+@inlined
+def _logarithm(value):
+    return _finite(math.log(value)) if value > 0.0 else np.nan
+
+
+@inlined
+def _root(value):
+    return math.sqrt(value)
+
+
+@inlined
+def _exponential(value):
+    return _finite(math.exp(value))
+
+
+@inlined
+def _sign(value):
+    return (1.0 if value > 0.0 else 0.0) - (1.0 if value < 0.0 else 0.0) + value * 0.0
+
+
+@inlined
+def _zero(value):
+    return value * 0.0
+
+
+def _unary(operation: Callable[..., Any]) -> Callable[..., Any]:
+    def entry(cells, size, inputs, outs, numbers, memory, leads):
+        grids = registers(cells, size)
+        value, out = grids[inputs[0]].ravel(), grids[outs[0]].ravel()
+        for cell in range(out.size):
+            out[cell] = operation(value[cell])
+        return WROTE
+
+    return entry
+
+
+for _name, _operation in {
+    "neg": _negative,
+    "abs": _absolute,
+    "log": _logarithm,
+    "sqrt": _root,
+    "exp": _exponential,
+    "sign": _sign,
+    "finite": _finite,
+}.items():
+    kernel(_name)(_unary(_operation))
+
+
+@kernel("where")
+def where(cells, size, inputs, outs, numbers, memory, leads):
+    """The second input where the first is not 0, else the third; NaN where the first is."""
+    grids = registers(cells, size)
+    condition, then, otherwise = grids[inputs[0]].ravel(), grids[inputs[1]].ravel(), grids[inputs[2]].ravel()
+    out = grids[outs[0]].ravel()
+    for cell in range(out.size):
+        chosen = then[cell] if condition[cell] != 0.0 else otherwise[cell]
+        out[cell] = chosen + condition[cell] * 0.0
+    return WROTE
+
+
+@kernel("fill")
+def fill(cells, size, inputs, outs, numbers, memory, leads):
+    """A number on every bar."""
+    out = registers(cells, size)[outs[0]].ravel()
+    for cell in range(out.size):
+        out[cell] = numbers[0]
+    return WROTE
+
+
+@kernel("both")
+def both(cells, size, inputs, outs, numbers, memory, leads):
+    """The first input where the second has a value too."""
+    grids = registers(cells, size)
+    left, right, out = grids[inputs[0]].ravel(), grids[inputs[1]].ravel(), grids[outs[0]].ravel()
+    for cell in range(out.size):
+        out[cell] = left[cell] + right[cell] * 0.0
+    return WROTE
+
+
+@inlined
+def _lead(values):
+    """Return the bars before the first value, the same for each symbol, if none is missing after it."""
+    symbols, bars = values.shape
+    lead = 0
+    while lead < bars and np.isnan(values[0, lead]):
+        lead += 1
+    for symbol in range(symbols):
+        before, after = 0, 0
+        for bar in range(lead):
+            before += 0 if np.isnan(values[symbol, bar]) else 1
+        for bar in range(lead, bars):
+            after += 1 if np.isnan(values[symbol, bar]) else 0
+        if before or after:
+            return IRREGULAR
+    return lead
+
+
+@kernel("present")
+def present(cells, size, inputs, outs, numbers, memory, leads):
+    """1 where there is a value, 0 where not. Written only where values are missing in between."""
+    grids = registers(cells, size)
+    values, out = grids[inputs[0]], grids[outs[0]]
+    leads[outs[0]] = _lead(values)
+    if leads[outs[0]] == IRREGULAR:
+        for symbol in range(out.shape[0]):
+            for bar in range(out.shape[1]):
+                out[symbol, bar] = 0.0 if np.isnan(values[symbol, bar]) else 1.0
+    return WROTE
+
+
+@kernel("presence")
+def presence(cells, size, inputs, outs, numbers, memory, leads):
+    """1 where there is a value, 0 where not."""
+    grids = registers(cells, size)
+    values, out = grids[inputs[0]].ravel(), grids[outs[0]].ravel()
+    for cell in range(out.size):
+        out[cell] = 0.0 if np.isnan(values[cell]) else 1.0
+    return WROTE
+
+
+@kernel("zeroed")
+def zeroed(cells, size, inputs, outs, numbers, memory, leads):
+    """The first input, with 0 where it has no value; the second one is its presence."""
+    grids = registers(cells, size)
+    values, out = grids[inputs[0]].ravel(), grids[outs[0]].ravel()
+    if leads[inputs[1]] == 0:
+        return SAME
+    for cell in range(out.size):
+        out[cell] = 0.0 if np.isnan(values[cell]) else values[cell]
+    return WROTE

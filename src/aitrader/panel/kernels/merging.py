@@ -4,150 +4,215 @@ A window of ``w`` bars is merged from fixed shorter windows, each on its own mea
 window's bars alone: not on where the history, a block or a build begins, nor on the other features asked for.
 Nothing is ever subtracted again, so a constant series has no noise.
 
-Every kernel takes ``(newer, older, shift, partial)`` as its first parameters: the lengths of both parts, how many bars
-the older one lies back, and whether missing bars are skipped (then counts come last among the inputs) or make
-the window NaN. Inputs are pairs: each statistic of the newer part, then of the older one.
+Numbers of every kernel: ``newer, older, shift, way, extra``: the lengths of both parts, how many bars the older one
+lies back, and whether missing bars make the window NaN (0), are skipped (1), or are skipped and weigh nothing (2).
+Inputs are four pairs of statistics, each of the newer part, then of the older one (what a formula does not read
+repeats the first), then, in the last case, the pair of counts: how many values each part holds. Counts are looked at
+bar by bar only where values are missing in between; else they follow from the bar's number, with the same bits.
 
 Merged moments: Chan, Golub & LeVeque (1983), Am. Stat. 37(3), eq. 2.1; higher ones: Pébay (2008), SAND2008-6212,
 eq. 3.1.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Body = Callable[..., Any]
-"""(newer statistics, older ones, values in the newer part, in the older one, a number) -> merged statistic."""
-Kernel = Callable[[Sequence[Any], tuple[Any, ...]], Any]
+from aitrader.panel.kernels.kernel import IRREGULAR, WROTE, inlined, kernel, registers
 
 
-def _merged(body: Body, *, counted: bool = False, alone: Body | None = None) -> Kernel:
-    """Return the kernel that cuts the inputs so that bar ``t`` meets bar ``t - shift``, and applies ``body``.
-
-    A ``counted`` body weighs both parts by how many values they hold. Before the older part begins there is only
-    the newer one: its statistic, or what ``alone`` makes of it.
-    """
-
-    def kernel(inputs: Sequence[Array], params: tuple[Any, ...]) -> Array:
-        newer, older, shift, partial, extra = params
-        head = inputs[0]
-        length = head.shape[1]
-        cut = min(shift, length)
-        now = [values[:, cut:] for values in inputs[0::2]]
-        past = [values[:, : length - cut] for values in inputs[1::2]]
-        out = np.empty_like(head)
-        if partial:
-            out[:, :cut] = alone([values[:, :cut] for values in inputs[0::2]], extra) if alone else head[:, :cut]
-        else:
-            out[:, :cut] = np.nan
-        counts = (now.pop(), past.pop()) if partial and counted else (float(newer), float(older))
-        out[:, cut:] = body(now, past, *counts, extra)
-        return out
-
-    return kernel
+@inlined
+def _share(part, other):
+    return part / max(part + other, 1.0)
 
 
-def _share(part: Any, other: Any) -> Any:
-    return part / np.maximum(part + other, 1.0)
-
-
-def _sum(now: Sequence[Any], past: Sequence[Any], *_: Any) -> Any:
+@inlined
+def _sum(now, past, n, m, extra):
     return now[0] + past[0]
 
 
-def _weighted(now: Sequence[Any], past: Sequence[Any], _n: Any, _m: Any, extra: float) -> Any:
+@inlined
+def _weighted(now, past, n, m, extra):
     """Weights rise from 1 at the oldest bar: the newer part's lie ``extra``, the older part's length, higher."""
     return past[0] + (now[0] + now[1] * extra)
 
 
-def _weighted_alone(now: Sequence[Any], extra: float) -> Any:
+@inlined
+def _mean(now, past, n, m, extra):
+    """The older part's values count ``extra`` more (ages of bars; else 0)."""
+    return (past[0] - now[0] + extra) * _share(m, n) + now[0]
+
+
+@inlined
+def _m2(now, past, n, m, extra):
+    step = past[1] - now[1] + extra
+    return step * step * (n * _share(m, n)) + now[0] + past[0]
+
+
+@inlined
+def _m3(now, past, n, m, extra):
+    step, a, b = past[2] - now[2], _share(n, m), _share(m, n)
+    own = step * step * (n * b * (a - b)) + 3.0 * (a * past[1] - b * now[1])
+    return now[0] + past[0] + step * own
+
+
+@inlined
+def _m4(now, past, n, m, extra):
+    step, a, b = past[3] - now[3], _share(n, m), _share(m, n)
+    square = step * step
+    own = square * square * (n * b * (a * a - a * b + b * b))
+    spread = 6.0 * square * (a * a * past[2] + b * b * now[2])
+    return now[0] + past[0] + own + spread + 4.0 * step * (a * past[1] - b * now[1])
+
+
+@inlined
+def _comoment(now, past, n, m, extra):
+    return (past[1] - now[1]) * (past[2] - now[2] + extra) * (n * _share(m, n)) + now[0] + past[0]
+
+
+@inlined
+def _comoment_age(now, past, n, m, extra):
+    """With the ages of the bars, where none is missing: both parts' mean ages are known numbers."""
+    return (past[1] - now[1]) * ((n + m) / 2.0) * (n * _share(m, n)) + now[0] + past[0]
+
+
+@inlined
+def _smaller(now, past, n, m, extra):
+    return (now[0] if now[0] < past[0] else past[0]) + (now[0] - past[0]) * 0.0
+
+
+@inlined
+def _larger(now, past, n, m, extra):
+    return (now[0] if now[0] > past[0] else past[0]) + (now[0] - past[0]) * 0.0
+
+
+@inlined
+def _smaller_known(now, past, n, m, extra):
+    return past[0] if past[0] < now[0] or np.isnan(now[0]) else now[0]
+
+
+@inlined
+def _larger_known(now, past, n, m, extra):
+    return past[0] if past[0] > now[0] or np.isnan(now[0]) else now[0]
+
+
+@inlined
+def _age_of_smallest(now, past, n, m, extra):
+    return past[0] + extra if past[1] < now[1] or np.isnan(now[1]) else now[0]
+
+
+@inlined
+def _age_of_largest(now, past, n, m, extra):
+    return past[0] + extra if past[1] > now[1] or np.isnan(now[1]) else now[0]
+
+
+@inlined
+def _age_of_oldest_smallest(now, past, n, m, extra):
+    return past[0] + extra if past[1] <= now[1] or np.isnan(now[1]) else now[0]
+
+
+@inlined
+def _age_of_oldest_largest(now, past, n, m, extra):
+    return past[0] + extra if past[1] >= now[1] or np.isnan(now[1]) else now[0]
+
+
+@inlined
+def _first(now, extra):
+    return now[0]
+
+
+@inlined
+def _first_weighted(now, extra):
     return now[0] + now[1] * extra
 
 
-def _mean(now: Sequence[Any], past: Sequence[Any], n: Any, m: Any, extra: float) -> Any:
-    """The older part's values count ``extra`` more (ages of bars; else 0)."""
-    step = past[0] - now[0]
-    if extra:
-        step += extra
-    step *= _share(m, n)
-    step += now[0]
-    return step
+def _merging(body: Callable[..., Any], alone: Callable[..., Any] = _first) -> Callable[..., Any]:
+    """Return the kernel that lets bar ``t`` meet bar ``t - shift`` in ``body``; ``alone`` has no older part yet."""
+
+    def entry(cells, size, inputs, outs, numbers, memory, leads):
+        newer, older, partial, extra = numbers[0], numbers[1], numbers[3] > 0.0, numbers[4]
+        grids = registers(cells, size)
+        out = grids[outs[0]]
+        symbols, bars = out.shape
+        cut = min(int(numbers[2]), bars)
+        lead = leads[inputs[8]] if numbers[3] > 1.0 else 0
+        counted = lead == IRREGULAR
+        # Up to ``begun`` the older part holds nothing, up to ``grown`` less than all its bars.
+        begun = min(cut + max(lead, 0), bars) if partial else cut
+        grown = min(begun + int(older), bars) if partial else cut
+        for symbol in range(symbols):
+            a0, a1 = grids[inputs[0], symbol], grids[inputs[2], symbol]
+            a2, a3 = grids[inputs[4], symbol], grids[inputs[6], symbol]
+            b0, b1 = grids[inputs[1], symbol], grids[inputs[3], symbol]
+            b2, b3 = grids[inputs[5], symbol], grids[inputs[7], symbol]
+            row = out[symbol]
+            if not partial:
+                for bar in range(cut):
+                    row[bar] = np.nan
+            else:
+                for bar in range(begun):
+                    row[bar] = alone((a0[bar], a1[bar], a2[bar], a3[bar]), extra)
+            if counted:
+                n, m = grids[inputs[8], symbol, cut:], grids[inputs[9], symbol]
+                r0, r1, r2, r3, result = a0[cut:], a1[cut:], a2[cut:], a3[cut:], row[cut:]
+                for bar in range(bars - cut):
+                    now, past = (r0[bar], r1[bar], r2[bar], r3[bar]), (b0[bar], b1[bar], b2[bar], b3[bar])
+                    result[bar] = body(now, past, n[bar], m[bar], extra)
+                continue
+            for bar in range(begun, grown):
+                back = bar - cut
+                now, past = (a0[bar], a1[bar], a2[bar], a3[bar]), (b0[back], b1[back], b2[back], b3[back])
+                row[bar] = body(now, past, newer, float(bar - begun + 1), extra)
+            r0, r1, r2, r3, result = a0[grown:], a1[grown:], a2[grown:], a3[grown:], row[grown:]
+            p0, p1, p2, p3 = b0[grown - cut :], b1[grown - cut :], b2[grown - cut :], b3[grown - cut :]
+            for bar in range(bars - grown):
+                now, past = (r0[bar], r1[bar], r2[bar], r3[bar]), (p0[bar], p1[bar], p2[bar], p3[bar])
+                result[bar] = body(now, past, newer, older, extra)
+        return WROTE
+
+    return entry
 
 
-def _m2(now: Sequence[Any], past: Sequence[Any], n: Any, m: Any, extra: float) -> Any:
-    step = past[1] - now[1]
-    if extra:
-        step += extra
-    step *= step
-    step *= n * _share(m, n)
-    step += now[0]
-    step += past[0]
-    return step
+def _shift(numbers: tuple[Any, ...], place: int) -> int:
+    return int(numbers[2]) if place % 2 else 0
 
 
-def _m3(now: Sequence[Any], past: Sequence[Any], n: Any, m: Any, _: float) -> Any:
-    (m3a, m2a, ma), (m3b, m2b, mb) = now, past
-    step = mb - ma
-    a, b = _share(n, m), _share(m, n)
-    return m3a + m3b + step * (step * step * (n * b * (a - b)) + 3.0 * (a * m2b - b * m2a))
+for _name, _body in {
+    "merge_sum": _sum,
+    "merge_mean": _mean,
+    "merge_m2": _m2,
+    "merge_m3": _m3,
+    "merge_m4": _m4,
+    "merge_comoment": _comoment,
+    "merge_comoment_age": _comoment_age,
+    "merge_min": _smaller,
+    "merge_max": _larger,
+    "merge_fmin": _smaller_known,
+    "merge_fmax": _larger_known,
+    "merge_argmin": _age_of_smallest,
+    "merge_argmax": _age_of_largest,
+    "merge_oldest_argmin": _age_of_oldest_smallest,
+    "merge_oldest_argmax": _age_of_oldest_largest,
+}.items():
+    kernel(_name, reach=_shift)(_merging(_body))
+
+kernel("merge_weighted", reach=_shift)(_merging(_weighted, _first_weighted))
 
 
-def _m4(now: Sequence[Any], past: Sequence[Any], n: Any, m: Any, _: float) -> Any:
-    (m4a, m3a, m2a, ma), (m4b, m3b, m2b, mb) = now, past
-    step = mb - ma
-    a, b = _share(n, m), _share(m, n)
-    square = step * step
-    fourth = square * square * (n * b * (a * a - a * b + b * b))
-    return m4a + m4b + fourth + 6.0 * square * (a * a * m2b + b * b * m2a) + 4.0 * step * (a * m3b - b * m3a)
-
-
-def _comoment(now: Sequence[Any], past: Sequence[Any], n: Any, m: Any, extra: float) -> Any:
-    step = past[1] - now[1]
-    other = past[2] - now[2]
-    if extra:
-        other += extra
-    step *= other
-    step *= n * _share(m, n)
-    step += now[0]
-    step += past[0]
-    return step
-
-
-def _comoment_age(now: Sequence[Any], past: Sequence[Any], n: Any, m: Any, _: tuple[Any, ...]) -> Any:
-    """With the ages of the bars, where none is missing: both parts' mean ages are known numbers."""
-    step = past[1] - now[1]
-    step *= (n + m) / 2.0
-    step *= n * _share(m, n)
-    step += now[0]
-    step += past[0]
-    return step
-
-
-def _argument(beats: Any) -> Body:
-    def body(now: Sequence[Any], past: Sequence[Any], _n: Any, _m: Any, extra: float) -> Any:
-        (age_now, best_now), (age_past, best_past) = now, past
-        older_wins = beats(best_past, best_now) | np.isnan(best_now)
-        return np.where(older_wins, age_past + extra, age_now)
-
-    return body
-
-
-KERNELS: Final[Mapping[str, Kernel]] = {
-    "merge_sum": _merged(_sum),
-    "merge_weighted": _merged(_weighted, alone=_weighted_alone),
-    "merge_mean": _merged(_mean, counted=True),
-    "merge_m2": _merged(_m2, counted=True),
-    "merge_m3": _merged(_m3, counted=True),
-    "merge_m4": _merged(_m4, counted=True),
-    "merge_comoment": _merged(_comoment, counted=True),
-    "merge_comoment_age": _merged(_comoment_age),
-    "merge_min": _merged(lambda now, past, *_: np.minimum(now[0], past[0])),
-    "merge_max": _merged(lambda now, past, *_: np.maximum(now[0], past[0])),
-    "merge_fmin": _merged(lambda now, past, *_: np.fmin(now[0], past[0])),
-    "merge_fmax": _merged(lambda now, past, *_: np.fmax(now[0], past[0])),
-    "merge_argmin": _merged(_argument(np.less)),
-    "merge_argmax": _merged(_argument(np.greater)),
-}
+@kernel("merge_count", reach=_shift)
+def merge_count(cells, size, inputs, outs, numbers, memory, leads):
+    """How many values a window holds: the sum of its parts'. Written only where values are missing in between."""
+    grids = registers(cells, size)
+    now, past, out = grids[inputs[0]], grids[inputs[1]], grids[outs[0]]
+    symbols, bars = out.shape
+    cut = min(int(numbers[2]), bars)
+    leads[outs[0]] = leads[inputs[0]]
+    if leads[inputs[0]] != IRREGULAR:
+        return WROTE
+    for symbol in range(symbols):
+        out[symbol, :cut] = now[symbol, :cut]
+        newer, older, row = now[symbol, cut:], past[symbol], out[symbol, cut:]
+        for bar in range(bars - cut):
+            row[bar] = newer[bar] + older[bar]
+    return WROTE

@@ -1,0 +1,192 @@
+"""The machine that runs a program on one block: a list of kernels, each on a few registers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from aitrader.panel.kernels import elementwise, merging, recursive, results, windows
+from aitrader.panel.kernels.kernel import SAME, address, prepare, reach, slots
+
+__all__ = ["Machine", "Memory", "Output", "Span", "Step", "prepare", "reach", "slots"]
+
+KERNEL_FILES: Final = (elementwise, merging, results, windows, recursive)
+"""Importing them registers their kernels."""
+
+EMIT, EMIT_PRODUCT, STAGE = "emit", "emit_product", "stage"
+_MEMORY: Final = 5
+"""Column of a step's row where the address of its state goes."""
+_OWN: Final = {EMIT: 0, EMIT_PRODUCT: 1, STAGE: 2}
+"""Addresses that no function has: the machine's own steps."""
+_EMIT, _EMIT_PRODUCT, _STAGE = 0, 1, 2
+
+Cells = NDArray[np.float64]
+Memory = dict[int, NDArray[np.float64]]
+"""Instruction -> its state, shape (symbols, slots)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Features of shape (features, symbols, bars), float32; its corner is ``row``, ``bar`` of the panel."""
+
+    values: NDArray[np.float32]
+    row: int
+    bar: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One kernel: the registers it reads and writes, its parameters, and what it remembers.
+
+    ``memory`` is the number of the instruction whose state it keeps; None: it keeps none. The outs of the machine's own
+    steps are places in the output (``emit``, ``emit_product``) or among the staged grids (``stage``).
+    """
+
+    op: str
+    inputs: tuple[int, ...]
+    outs: tuple[int, ...]
+    numbers: tuple[float, ...] = ()
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bars of a block, from bar ``start`` of the panel up to, not including, ``stop``.
+
+    Recursive operators go on from their memory at bar ``resumed``, less their lag; None: they begin with the block.
+    Whole grids are staged from ``first`` on, features from ``shown`` on; the bars before warm up the windows.
+    """
+
+    start: int
+    first: int
+    stop: int
+    shown: int
+    resumed: int | None
+
+
+class Machine:
+    """Steps made ready to run. It holds no values, so that threads may share it.
+
+    ``lags`` says how many bars before the end each remembering instruction's state stands.
+    """
+
+    def __init__(self, steps: Sequence[Step], registers: int, lags: Mapping[int, int]) -> None:
+        self.registers: Final = registers
+        places: list[int] = []
+        numbers: list[float] = []
+        rows = []
+        for step in steps:
+            middle = len(places) + len(step.inputs)
+            lag = 0 if step.memory is None else lags[step.memory]
+            rows.append((_address(step.op), len(places), middle, len(step.outs), len(numbers), 0, lag))
+            places += [*step.inputs, *step.outs]
+            numbers += step.numbers
+        self._rows: Final = np.array(rows, dtype=np.int64).reshape(len(rows), 7)
+        self._places: Final = np.array([*places, 0], dtype=np.int64)
+        self._numbers: Final = np.array([*numbers, 0.0], dtype=np.float64)
+        self._remembering: Final = [(n, step.memory) for n, step in enumerate(steps) if step.memory is not None]
+
+    def run(self, cells: Cells, span: Span, memory: Memory, rows: slice, out: Output, staged: Cells) -> None:
+        """Run all steps on ``cells``, shape (registers, symbols, bars), where the loaded columns already stand.
+
+        ``memory`` is that of all symbols, ``rows`` says which ones the block has. Features go to ``out``;
+        whole grids to ``staged``, shape (grids, symbols, bars).
+        """
+        table = self._rows
+        if self._remembering:
+            table = table.copy()
+            for number, instruction in self._remembering:
+                table[number, _MEMORY] = memory[instruction][rows].ctypes.data
+        resumed = span.resumed is not None
+        bars = [span.first, span.stop, span.shown, span.resumed or 0]
+        corner = (rows.start - out.row, span.shown - out.bar, rows.start, span.first)
+        _run(
+            table,
+            self._places,
+            self._numbers,
+            cells,
+            np.array([*(bar - span.start for bar in bars), resumed], dtype=np.int64),
+            out.values,
+            staged,
+            np.array(corner, dtype=np.int64),
+        )
+
+
+def _address(op: str) -> int:
+    own = _OWN.get(op)
+    return address(op) if own is None else own
+
+
+@intrinsic
+def _call(context, code, cells, size, inputs, outs, numbers, memory, leads):
+    """Call machine code by its address, as ``kernel.SIGNATURE``; pointers travel as whole numbers."""
+
+    def generate(context, builder, signature, args):
+        whole = ir.IntType(64)
+        function = builder.inttoptr(args[0], ir.FunctionType(whole, [whole] * 7).as_pointer())
+        return builder.call(function, args[1:])
+
+    return types.int64(*[types.int64] * 8), generate
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def _run(table, places, numbers, cells, span, out, staged, corner):
+    first, stop, shown, resumed_at, resumed = span
+    registers, symbols, bars = cells.shape
+    where = np.arange(registers)
+    leads = np.zeros(registers, dtype=np.int64)
+    inputs = np.empty(16, dtype=np.int64)
+    size = np.array([registers, symbols, bars, 0, 0, resumed])
+    for step in range(len(table)):
+        code, begin, middle, outs, number, memory, lag = table[step]
+        for place in range(begin, middle):
+            inputs[place - begin] = where[places[place]]
+        if code == _EMIT:
+            _emit(cells[inputs[0], :, shown:], out[places[middle], corner[0] :, corner[1] :])
+            continue
+        if code == _EMIT_PRODUCT:
+            target = out[places[middle], corner[0] :, corner[1] :]
+            _emit_product(cells[inputs[0], :, shown:], cells[inputs[1], :, shown:], target)
+            continue
+        if code == _STAGE:
+            target = staged[places[middle], corner[2] : corner[2] + symbols, corner[3] : corner[3] + bars - first]
+            target[:] = cells[inputs[0], :, first:]
+            continue
+        for place in range(middle, middle + outs):
+            where[places[place]] = places[place]
+        size[3], size[4] = max(resumed_at - lag, 0) * resumed, max(stop - lag, 0)
+        state = _call(
+            code,
+            cells.ctypes.data,
+            size.ctypes.data,
+            inputs.ctypes.data,
+            places[middle:].ctypes.data,
+            numbers[number:].ctypes.data,
+            memory,
+            leads.ctypes.data,
+        )
+        if state == SAME:
+            where[places[middle]] = inputs[0]
+
+
+@njit(nogil=True, error_model="numpy")
+def _emit(values, out):
+    for symbol in range(values.shape[0]):
+        source, target = values[symbol], out[symbol]
+        for bar in range(len(source)):
+            value = np.float32(source[bar])
+            target[bar] = value + value * np.float32(0.0)  # beyond float32 is NaN
+
+
+@njit(nogil=True, error_model="numpy")
+def _emit_product(left, right, out):
+    for symbol in range(left.shape[0]):
+        a, b, target = left[symbol], right[symbol], out[symbol]
+        for bar in range(len(a)):
+            value = np.float32(a[bar] * b[bar])
+            target[bar] = value + value * np.float32(0.0)

@@ -1,0 +1,296 @@
+"""Programs and their runs: blocks of symbols that fit the cache, streamed, in threads, exact whatever the block."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from itertools import pairwise
+from queue import SimpleQueue
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aitrader.domain.symbols import Symbol
+from aitrader.errors import ConfigError
+from aitrader.panel.assemble import Pass
+from aitrader.panel.expr import Expr
+from aitrader.panel.kernels import cross_section
+from aitrader.panel.lower import Instruction
+from aitrader.panel.machine import Memory, Output, Span, prepare, slots
+from aitrader.panel.panel import Grid, Panel
+
+BLOCK_BARS: Final = 1 << 12
+"""Symbols x bars of one block: 32 KB a register, so that the ones in use stay in the cache."""
+
+AHEAD: Final = 8
+"""Blocks computed before the caller has used the one it has."""
+
+Values = NDArray[np.float32]
+Watch = Callable[[int, int], None]
+"""(blocks done, blocks in all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a recursive expression remembers, ``lag`` bars before the end: shape (symbols, numbers), float64."""
+
+    lag: int
+    values: NDArray[np.float64]
+
+
+States = Mapping[str, State]
+"""Digest of a recursive expression -> its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some symbols' values, shape (features, symbols of the block, bars), float32; ``rows`` are their places.
+
+    A block that was not written into the caller's own array is overwritten once the next one is asked for; ``buffer``
+    is the memory it stands in.
+    """
+
+    rows: slice
+    values: Values
+    buffer: Values
+
+
+@dataclass(frozen=True)
+class Program:
+    """Expressions turned into steps on registers, in passes with cross-sections between them.
+
+    A program holds no values: threads may share it. ``warmup`` is how many bars before the first wanted one it reads.
+    ``recursions`` maps each recursive instruction to its expression's digest, and ``lags`` that to how many bars before
+    the end its state is kept, so that a later build finds every window before its own first bar filled.
+    """
+
+    exprs: tuple[Expr, ...]
+    instructions: tuple[Instruction, ...]
+    passes: tuple[Pass, ...]
+    warmup: int
+    recursions: Mapping[int, str]
+    lags: Mapping[str, int]
+
+    def prepare(self, watch: Watch | None = None) -> None:
+        """Have the kernels ready; ``watch`` hears of (done, all) where they are compiled, once per machine."""
+        prepare(tuple(dict.fromkeys(step.op for stage in self.passes for step in stage.steps)), watch)
+
+    def resumable(self, states: States) -> bool:
+        """Say whether ``states`` reach far enough back for every recursive expression."""
+        return all(digest in states and states[digest].lag >= lag for digest, lag in self.lags.items())
+
+    def run(
+        self,
+        panel: Panel,
+        *,
+        min_names: int = 10,
+        executor: Executor | None = None,
+        progress: Watch | None = None,
+    ) -> Values:
+        """Return the values, float32 of shape (expressions, symbols, sessions); NaN where not known.
+
+        The bits depend neither on the executor nor on which other expressions, symbols (cross-sections apart) or
+        sessions after and before the windows are there. ``executor`` must be one of threads.
+        """
+        out = np.empty((len(self.exprs), *panel.shape), dtype=np.float32)
+        for _ in Build(self, panel, min_names=min_names).blocks(executor=executor, progress=progress, out=out):
+            pass
+        return out
+
+
+class Build:
+    """One run of a program on a panel, block by block.
+
+    The panel may begin with bars that only warm up: values count from bar ``first`` on. With ``resume`` recursive
+    expressions go on from these states, which stood their lag before ``first``; the panel then needs no more than
+    ``program.warmup`` bars before it. After all blocks, ``states`` holds those at the panel's end.
+
+    Raises
+    ------
+    ValueError
+        The states do not reach far enough back for the program, or are of other symbols.
+    """
+
+    def __init__(
+        self, program: Program, panel: Panel, *, min_names: int = 10, first: int = 0, resume: States | None = None
+    ) -> None:
+        if resume is not None and not program.resumable(resume):
+            raise ValueError("the states do not reach far enough back for this program")
+        self.program: Final = program
+        self.panel: Final = panel
+        self.first: Final = first
+        self.states: dict[str, State] = {}
+        self._min_names = min_names
+        self._resume = resume
+        self._grids: dict[int, Grid] = {}
+
+    def blocks(
+        self, *, executor: Executor | None = None, progress: Watch | None = None, out: Values | None = None
+    ) -> Iterator[Block]:
+        """Yield the values of the symbols in order, a few symbols at a time.
+
+        They are written into ``out``, shape (expressions, symbols, bars from ``first`` on), if given, else into buffers
+        that are used again, so that memory stays small whatever the panel.
+        """
+        symbols, bars = self.panel.shape
+        if not symbols or bars <= self.first:
+            return
+        count = min(max(1, BLOCK_BARS // bars), symbols)
+        rows = [slice(start, min(start + count, symbols)) for start in range(0, symbols, count)]
+        done = 0
+        for stage in self.program.passes:
+            walk = _Walk(self, stage, count, out)
+            for block in _in_order(walk.block, rows, executor):
+                done += 1
+                if progress:
+                    progress(done, len(rows) * len(self.program.passes))
+                if not stage.crosses:
+                    yield block
+                    walk.give_back(block)
+            self._cross(stage, walk.staged)
+            self.states.update(walk.states())
+
+    def memory(self, stage: Pass) -> Memory:
+        """Return what the recursive instructions of a pass begin with."""
+        found = {}
+        for step in stage.steps:
+            if step.memory is not None:
+                shape = (self.panel.shape[0], slots(step.op))
+                before = self._resume[self.program.recursions[step.memory]].values if self._resume is not None else None
+                if before is not None and before.shape != shape:
+                    raise ValueError(f"the states are of shape {before.shape}, the panel wants {shape}")
+                found[step.memory] = np.zeros(shape) if before is None else before.copy()
+        return found
+
+    def lags(self, stage: Pass) -> dict[int, int]:
+        """Return how many bars before the end the state of each recursive instruction of a pass is kept."""
+        numbers = [step.memory for step in stage.steps if step.memory is not None]
+        digests = {number: self.program.recursions[number] for number in numbers}
+        if self._resume is None:
+            return {number: self.program.lags[digest] for number, digest in digests.items()}
+        return {number: self._resume[digest].lag for number, digest in digests.items()}
+
+    @property
+    def resumed(self) -> bool:
+        """Whether recursive expressions go on from given states."""
+        return self._resume is not None
+
+    def loaded(self, number: int, rows: slice, span: Span) -> Grid:
+        """Return the part of a grid that an instruction loads: of a column, or of a cross-section known by now."""
+        instruction = self.program.instructions[number]
+        if instruction.op == "age":
+            return self.panel.ages(rows, span.start, span.stop)
+        whole = self.panel.columns[instruction.params[0]] if instruction.op == "load" else self._grids[number]
+        return whole[rows, span.start : span.stop]
+
+    def _cross(self, stage: Pass, staged: Grid) -> None:
+        """Compute the cross-sections whose series are staged now."""
+        grids = dict(zip(stage.staged, staged, strict=True))
+        order = np.argsort(np.array(self.panel.symbols))
+        back = np.argsort(order)
+        with np.errstate(all="ignore"):
+            for number in stage.crosses:
+                instruction = self.program.instructions[number]
+                values = grids[instruction.inputs[0]]
+                if instruction.op == "of_symbol":
+                    self._grids[number] = self._of_symbol(values, instruction.params[0])
+                    continue
+                members = np.where(self.panel.members, values, np.nan)[order]
+                kernel = cross_section.KERNELS[instruction.op]
+                self._grids[number] = kernel(members, self._min_names, instruction.params)[back]
+
+    def _of_symbol(self, values: Grid, symbol: str) -> Grid:
+        if symbol not in self.panel.symbols:
+            raise ConfigError(
+                f"{symbol} is the market that features compare with, and it is not among the symbols in use.",
+                fix="Add it to `universe.symbols` and fetch its bars, or set `universe.market: universe_mean`.",
+            )
+        row = values[self.panel.symbols.index(Symbol(symbol))]
+        return np.broadcast_to(row, values.shape).copy()
+
+
+class _Walk:
+    """One pass over all blocks: its memory, its staged grids, and buffers that threads take and give back."""
+
+    def __init__(self, build: Build, stage: Pass, symbols: int, out: Values | None) -> None:
+        self._build = build
+        self._stage = stage
+        self._symbols = symbols
+        self._out = out
+        self._lags = build.lags(stage)
+        self._memory = build.memory(stage)
+        self._machine = stage.machine(self._lags)
+        self._cells: SimpleQueue[NDArray[np.float64]] = SimpleQueue()
+        self._values: SimpleQueue[Values] = SimpleQueue()
+        self.staged = np.empty((len(stage.staged), *build.panel.shape))
+        self._spans = self._cut()
+
+    def _cut(self) -> list[Span]:
+        """Return the pieces of history that are run one after the other: one, unless it is long."""
+        bars, first, warmup = self._build.panel.shape[1], self._build.first, self._build.program.warmup
+        step = max(BLOCK_BARS, 2 * warmup)
+        cuts = [0, *range(max(step, first + 1), bars - step // 4, step), bars]
+        spans = []
+        for begin, end in pairwise(cuts):
+            resumed = begin if begin else first if self._build.resumed else None
+            spans.append(Span(max(begin - warmup, 0), begin, end, max(begin, first), resumed))
+        return spans
+
+    def block(self, rows: slice) -> Block:
+        """Run the pass on some symbols. Writes only their rows, so that blocks may run at the same time."""
+        output, block = self._output(rows)
+        cells = self._taken()
+        for span in self._spans:
+            shape = (self._machine.registers, rows.stop - rows.start, span.stop - span.start)
+            grid = cells[: int(np.prod(shape))].reshape(shape)
+            for register, number in self._stage.loads:
+                grid[register] = self._build.loaded(number, rows, span)
+            self._machine.run(grid, span, self._memory, rows, output, self.staged)
+        self._cells.put(cells)
+        return block
+
+    def give_back(self, block: Block) -> None:
+        """Let a block's buffer be used again."""
+        if self._out is None:
+            self._values.put(block.buffer)
+
+    def states(self) -> dict[str, State]:
+        """Return the states after the last bar, less their lag."""
+        bars, names = self._build.panel.shape[1], self._build.program.recursions
+        return {names[number]: State(min(self._lags[number], bars), values) for number, values in self._memory.items()}
+
+    def _output(self, rows: slice) -> tuple[Output, Block]:
+        bars = self._build.panel.shape[1] - self._build.first
+        if self._stage.crosses:
+            nothing = np.empty((0, 0, 0), dtype=np.float32)
+            return Output(nothing, 0, 0), Block(rows, nothing, nothing)
+        if self._out is not None:
+            return Output(self._out, 0, self._build.first), Block(rows, self._out[:, rows], self._out)
+        shape = (len(self._build.program.exprs), rows.stop - rows.start, bars)
+        if self._values.empty():
+            buffer = np.empty(len(self._build.program.exprs) * self._symbols * bars, dtype=np.float32)
+        else:
+            buffer = self._values.get()
+        values = buffer[: int(np.prod(shape))].reshape(shape)
+        return Output(values, rows.start, self._build.first), Block(rows, values, buffer)
+
+    def _taken(self) -> NDArray[np.float64]:
+        if not self._cells.empty():
+            return self._cells.get()
+        longest = max(span.stop - span.start for span in self._spans)
+        return np.empty(self._machine.registers * self._symbols * longest)
+
+
+def _in_order(work: Callable[[slice], Block], rows: Sequence[slice], executor: Executor | None) -> Iterator[Block]:
+    """Yield results in order, with a few in work ahead of the one in use."""
+    if executor is None:
+        yield from map(work, rows)
+        return
+    waiting: deque[Future[Block]] = deque()
+    for part in rows:
+        waiting.append(executor.submit(work, part))
+        if len(waiting) > AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
