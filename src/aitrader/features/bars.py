@@ -1,6 +1,6 @@
 """What several families read from a bar, each formula once."""
 
-from aitrader.panel.expr import Expr, maximum
+from aitrader.panel.expr import Expr, Operand, maximum, where
 
 
 def simple_return(close: Expr) -> Expr:
@@ -22,6 +22,20 @@ def true_range(high: Expr, low: Expr, close: Expr) -> Expr:
 def typical_price(high: Expr, low: Expr, close: Expr) -> Expr:
     """Mean of high, low and close, USD."""
     return (high + low + close) / 3
+
+
+def macd_line(close: Expr, fast: int, slow: int) -> Expr:
+    """Return fast minus slow exponential mean, USD, both begun on the same bar (as TA-Lib)."""
+    if fast >= slow:
+        raise ValueError(f"macd: fast = {fast} is not shorter than slow = {slow}")
+    return close.ema(fast, skip=slow - fast) - close.ema(slow)
+
+
+def within_range(series: Expr, bars: int, least: Operand) -> Expr:
+    """Place of a value in its range of ``bars`` bars, 0 to 1; NaN where that range is not above ``least``."""
+    lowest = series.min(bars)
+    spread = series.max(bars) - lowest
+    return (series - lowest) / where(spread > least, spread, 0)
 
 
 def most(bars: int) -> int:

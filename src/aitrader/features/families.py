@@ -4,8 +4,12 @@ from typing import Final
 
 FAMILIES: Final = {
     "trend": "aitrader.features.trend",
+    "averages": "aitrader.features.averages",
+    "channels": "aitrader.features.channels",
     "momentum": "aitrader.features.momentum",
+    "oscillators": "aitrader.features.oscillators",
     "volatility": "aitrader.features.volatility",
+    "bands": "aitrader.features.bands",
     "volume": "aitrader.features.volume",
     "statistical": "aitrader.features.statistical",
     "memory": "aitrader.features.memory",

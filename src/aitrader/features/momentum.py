@@ -1,6 +1,8 @@
 """Speed: returns, and oscillators between what rose and what fell."""
 
-from aitrader.features.bars import typical_price
+from math import sqrt
+
+from aitrader.features.bars import simple_return, typical_price
 from aitrader.features.feature import feature
 from aitrader.panel.expr import Expr, maximum
 
@@ -27,6 +29,42 @@ def momentum_12_1(close: Expr, *, bars: int = 252, skip: int = 21) -> Expr:
     if skip >= bars:
         raise ValueError(f"momentum_12_1: skip = {skip} is not shorter than bars = {bars}")
     return close.shift(skip) / close.shift(bars) - 1
+
+
+@feature
+def momentum_acceleration(close: Expr, *, bars: int = 60) -> Expr:
+    """Return over the last ``bars`` bars minus that over the ``bars`` bars before.
+
+    Unit: fraction. NaN until ``2 * bars + 1`` bars are there.
+
+    Source: Gettleman & Marks (2006), Acceleration Strategies, with equal spans.
+    """
+    recent = momentum(close, bars=bars)
+    return recent - recent.shift(bars)
+
+
+@feature
+def momentum_to_volatility(close: Expr, *, bars: int = 120) -> Expr:
+    """Return over ``bars`` bars in standard deviations of a return over so many bars.
+
+    Unit: standard deviations. NaN until ``bars + 1`` bars are there, and where the close is constant.
+
+    Source: Moskowitz, Ooi & Pedersen (2012), J. Financial Economics 104(2), eq. 5, volatility over the same bars.
+    """
+    return momentum(close, bars=bars) / (simple_return(close).std(bars) * sqrt(bars))
+
+
+@feature
+def information_discreteness(close: Expr, *, bars: int = 250) -> Expr:
+    """Whether a return came in few large steps (high) or in many small ones (low, it tends to go on).
+
+    Unit: share of falling minus share of rising bars, for a fall with its sign turned. NaN until ``bars + 1`` bars are
+    there.
+
+    Source: Da, Gurun & Warachka (2014), Review of Financial Studies 27(7), eq. 1.
+    """
+    change = simple_return(close)
+    return momentum(close, bars=bars).sign() * -change.sign().mean(bars)
 
 
 @feature
@@ -109,6 +147,18 @@ def cmo(close: Expr, *, bars: int = 14) -> Expr:
 
 
 @feature
+def chande_momentum(close: Expr, *, bars: int = 14) -> Expr:
+    """Chande momentum oscillator with plain sums: net movement of the close over all its movement.
+
+    Unit: percent, -100 to 100. NaN until ``bars + 1`` bars are there, and where the close is constant.
+
+    Source: Chande & Kroll (1994), The New Technical Trader, ch. 5; Tulip CMO.
+    """
+    change = close - close.shift(1)
+    return 100 * change.sum(bars) / change.abs().sum(bars)
+
+
+@feature
 def stochastic(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
     """Fast stochastic %K: the close within the range of the last ``bars`` bars.
 
@@ -118,6 +168,17 @@ def stochastic(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
     """
     lowest = low.min(bars)
     return 100 * (close - lowest) / (high.max(bars) - lowest)
+
+
+@feature
+def stochastic_signal(high: Expr, low: Expr, close: Expr, *, bars: int = 14, smooth: int = 3) -> Expr:
+    """Fast stochastic %D, which is the slow %K: the fast %K averaged over ``smooth`` bars.
+
+    Unit: percent, 0 to 100. NaN until ``bars + smooth - 1`` bars are there, and near a range of 0.
+
+    Source: TA-Lib STOCHF and STOCH.
+    """
+    return stochastic(high, low, close, bars=bars).mean(smooth)
 
 
 @feature

@@ -1,6 +1,6 @@
 """Direction: means, lines and the distance of the price from them."""
 
-from aitrader.features.bars import most, true_range
+from aitrader.features.bars import macd_line, most, true_range, within_range
 from aitrader.features.feature import feature
 from aitrader.panel.expr import Expr, where
 
@@ -71,13 +71,6 @@ def distance_to_ema(close: Expr, *, span: int = 20) -> Expr:
     return close / close.ema(span) - 1
 
 
-def macd_line(close: Expr, fast: int, slow: int) -> Expr:
-    """Return fast minus slow exponential mean, USD, both begun on the same bar (as TA-Lib)."""
-    if fast >= slow:
-        raise ValueError(f"macd: fast = {fast} is not shorter than slow = {slow}")
-    return close.ema(fast, skip=slow - fast) - close.ema(slow)
-
-
 @feature
 def macd(close: Expr, *, fast: int = 12, slow: int = 26) -> Expr:
     """Fast minus slow exponential mean of the close, over the close.
@@ -128,6 +121,18 @@ def minus_di(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
 
 
 @feature
+def dx(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
+    """Wilder's directional movement index of the bar: the share of the directional movement that is one-sided.
+
+    Unit: percent, 0 to 100. NaN until ``bars + 1`` bars are there, and on a bar without any directional movement.
+
+    Source: Wilder (1978), New Concepts, sec. IV; TA-Lib DX.
+    """
+    plus, minus = plus_di(high, low, close, bars=bars), minus_di(high, low, close, bars=bars)
+    return 100 * (plus - minus).abs() / (plus + minus)
+
+
+@feature
 def adx(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
     """Wilder's average directional index: how much of the movement has one direction.
 
@@ -135,8 +140,19 @@ def adx(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
 
     Source: Wilder (1978), New Concepts, sec. IV; TA-Lib ADX.
     """
-    plus, minus = plus_di(high, low, close, bars=bars), minus_di(high, low, close, bars=bars)
-    return (100 * (plus - minus).abs() / (plus + minus)).wilder(bars)
+    return dx(high, low, close, bars=bars).wilder(bars)
+
+
+@feature
+def adxr(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
+    """Mean of Wilder's average directional index and that of ``bars - 1`` bars ago.
+
+    Unit: percent, 0 to 100. NaN until ``3 * bars - 1`` bars are there.
+
+    Source: Wilder (1978), New Concepts, sec. IV; TA-Lib ADXR.
+    """
+    index = adx(high, low, close, bars=bars)
+    return (index + index.shift(bars - 1)) / 2
 
 
 @feature
@@ -184,6 +200,86 @@ def aroon(high: Expr, low: Expr, *, bars: int = 25) -> Expr:
 
 
 @feature
+def vortex_plus(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
+    """Positive vortex indicator: the way from each low up to the next high, over the true range.
+
+    Unit: ratio, about 1. NaN until ``bars + 1`` bars are there, and where the price is constant.
+
+    Source: Botes & Siepman (2010), Stocks & Commodities 28(1).
+    """
+    return (high - low.shift(1)).abs().sum(bars) / true_range(high, low, close).sum(bars)
+
+
+@feature
+def vortex_minus(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
+    """Negative vortex indicator: the way from each high down to the next low, over the true range.
+
+    Unit: ratio, about 1. NaN until ``bars + 1`` bars are there, and where the price is constant.
+
+    Source: Botes & Siepman (2010), Stocks & Commodities 28(1).
+    """
+    return (low - high.shift(1)).abs().sum(bars) / true_range(high, low, close).sum(bars)
+
+
+@feature
+def trix(close: Expr, *, span: int = 15) -> Expr:
+    """Change over one bar of the close averaged exponentially three times.
+
+    Unit: percent. NaN until ``3 * span - 1`` bars are there.
+
+    Source: Hutson (1983), Stocks & Commodities 1(5); TA-Lib TRIX.
+    """
+    mean = close.ema(span).ema(span).ema(span)
+    return 100 * (mean / mean.shift(1) - 1)
+
+
+@feature
+def schaff_cycle(close: Expr, *, fast: int = 23, slow: int = 50, bars: int = 10, smooth: int = 3) -> Expr:
+    """Schaff trend cycle: the MACD line within its range over ``bars`` bars, and the smoothed result once more.
+
+    Unit: percent, 0 to 100. NaN until ``slow + 2 * (bars + smooth) - 4`` bars are there, and where a range is 0: under
+    1e-12 of the close, or of a percent.
+
+    Source: Schaff (1999), The Schaff Trend Cycle, whose factor 1/2 is an exponential mean over 3 bars.
+    """
+    first = 100 * within_range(macd_line(close, fast, slow), bars, 1e-12 * close).ema(smooth)
+    return 100 * within_range(first, bars, 1e-12).ema(smooth)
+
+
+@feature
+def vertical_horizontal_filter(close: Expr, *, bars: int = 28) -> Expr:
+    """Range of the last ``bars`` closes over the length of the way through them: high in a trend.
+
+    Unit: ratio, 0 to 1. NaN until ``bars + 1`` bars are there, and where the close is constant.
+
+    Source: White (1991), Futures, August; Tulip VHF.
+    """
+    return (close.max(bars) - close.min(bars)) / (close - close.shift(1)).abs().sum(bars)
+
+
+@feature
+def bull_power(high: Expr, close: Expr, *, span: int = 13) -> Expr:
+    """High of the bar above the exponential mean of the close: what buyers could reach.
+
+    Unit: fraction of the close. NaN until ``span`` bars are there.
+
+    Source: Elder (1993), Trading for a Living, Elder-ray.
+    """
+    return (high - close.ema(span)) / close
+
+
+@feature
+def bear_power(low: Expr, close: Expr, *, span: int = 13) -> Expr:
+    """Low of the bar above the exponential mean of the close: negative where sellers could push it below.
+
+    Unit: fraction of the close. NaN until ``span`` bars are there.
+
+    Source: Elder (1993), Trading for a Living, Elder-ray.
+    """
+    return (low - close.ema(span)) / close
+
+
+@feature
 def trend_slope(close: Expr, *, bars: int = 20) -> Expr:
     """Slope of the least-squares line through the logarithms of the last ``bars`` closes.
 
@@ -203,6 +299,17 @@ def trend_fit(close: Expr, *, bars: int = 20) -> Expr:
     Source: Clenow (2015), Stocks on the Move, ch. 7 (coefficient of determination).
     """
     return close.log().rsquare(bars)
+
+
+@feature
+def adjusted_slope(close: Expr, *, bars: int = 90) -> Expr:
+    """Slope of the log close times the share of its movement that the line explains.
+
+    Unit: fraction per bar. NaN until ``bars`` bars are there, and where the close is constant.
+
+    Source: Clenow (2015), Stocks on the Move, ch. 7, not annualised.
+    """
+    return trend_slope(close, bars=bars) * trend_fit(close, bars=bars)
 
 
 @feature

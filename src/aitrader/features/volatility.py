@@ -4,7 +4,7 @@ from math import log
 
 from aitrader.features.bars import log_return, most, true_range
 from aitrader.features.feature import feature
-from aitrader.panel.expr import Expr, minimum
+from aitrader.panel.expr import Expr, minimum, where
 
 
 @feature
@@ -144,6 +144,128 @@ def yang_zhang(open: Expr, high: Expr, low: Expr, close: Expr, *, bars: int = 20
     body = (close / open).log().var(bars, _enough(bars))
     inside = _rogers_satchell(open, high, low, close).mean(bars, _enough(bars))
     return (overnight + part * body + (1 - part) * inside).sqrt()
+
+
+@feature
+def ewma_volatility(close: Expr, *, span: int = 32) -> Expr:
+    """Root of the exponential mean of squared log returns; 32 bars forget by 0.939 per bar.
+
+    Unit: fraction per bar. NaN until ``span + 1`` bars are there.
+
+    Source: J.P. Morgan (1996), RiskMetrics Technical Document, sec. 5.2, decay 0.94 for daily data.
+    """
+    return (log_return(close) ** 2).ema(span).sqrt()
+
+
+@feature
+def volatility_of_volatility(close: Expr, *, short: int = 10, long: int = 60) -> Expr:
+    """Standard deviation of the volatility over ``short`` bars during ``long`` bars, over its mean.
+
+    Unit: ratio. NaN until four fifths of the ``long`` volatilities are there, and where their mean is 0.
+
+    Source: Baltussen, van Bekkum & van der Grient (2018), J. Financial and Quantitative Analysis 53(4), realised.
+    """
+    size = volatility(close, bars=short)
+    return size.std(long, _enough(long)) / size.mean(long, _enough(long))
+
+
+@feature
+def overnight_share(open: Expr, close: Expr, *, bars: int = 60) -> Expr:
+    """Share of the variance between closes that gaps make, as against the moves within sessions.
+
+    Unit: share, 0 to 1. NaN until four fifths of the ``bars`` gaps are there, and where the price is constant.
+
+    Source: Lou, Polk & Skouras (2019), J. Financial Economics 134(1), their two parts of a return.
+    """
+    gaps = (open / close.shift(1)).log().var(bars, _enough(bars))
+    return gaps / (gaps + (close / open).log().var(bars, _enough(bars)))
+
+
+@feature
+def relative_volatility_index(close: Expr, *, bars: int = 10, smooth: int = 14) -> Expr:
+    """Standard deviation of closes on rising bars, over that on rising and falling ones: RSI's form.
+
+    Unit: percent, 0 to 100. NaN until ``bars + smooth - 1`` bars are there, and while the close never moved.
+
+    Source: Dorsey (1993), Stocks & Commodities 11(6), with Wilder's means.
+    """
+    spread, change = close.std(bars, ddof=0), close - close.shift(1)
+    rise, fall = where(change > 0, spread, 0).wilder(smooth), where(change < 0, spread, 0).wilder(smooth)
+    return 100 * rise / (rise + fall)
+
+
+@feature
+def relative_true_range(high: Expr, low: Expr, close: Expr) -> Expr:
+    """True range of the bar over the close before.
+
+    Unit: fraction of the close before. NaN on a symbol's first bar and after a missing one.
+
+    Source: Wilder (1978), New Concepts, sec. III; TA-Lib TRANGE.
+    """
+    return true_range(high, low, close) / close.shift(1)
+
+
+@feature
+def range_expansion(high: Expr, low: Expr, close: Expr, *, bars: int = 20) -> Expr:
+    """True range of the bar over the mean true range of the ``bars`` bars before, as a logarithm.
+
+    Unit: log ratio, 0 for a usual bar. NaN until ``bars + 2`` bars are there, and where one is 0.
+
+    Source: Crabel (1990), Day Trading with Short Term Price Patterns, contraction and expansion.
+    """
+    spread = true_range(high, low, close)
+    return (spread / spread.mean(bars).shift(1)).log()
+
+
+@feature
+def choppiness(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
+    """Sum of the true ranges over the range of all ``bars`` bars, on a logarithmic scale.
+
+    Unit: percent, near 0 in a trend and 100 in a sideways market. NaN until ``bars + 1`` bars are there, and where the
+    range is 0.
+
+    Source: Dreiss (1993), Choppiness Index; TradingView, Choppiness Index.
+    """
+    if bars < 2:
+        raise ValueError(f"choppiness: bars = {bars} is less than 2")
+    way = true_range(high, low, close).sum(bars) / (high.max(bars) - low.min(bars))
+    return 100 / log(bars) * way.log()
+
+
+@feature
+def mass_index(high: Expr, low: Expr, *, span: int = 9, bars: int = 25) -> Expr:
+    """Exponential mean of the range over that mean's own mean, summed over ``bars`` bars.
+
+    Unit: ratio times bars, about ``bars``. NaN until ``2 * span + bars - 2`` bars are there.
+
+    Source: Dorsey (1992), Stocks & Commodities 10(6).
+    """
+    mean = (high - low).ema(span)
+    return (mean / mean.ema(span)).sum(bars)
+
+
+@feature
+def chaikin_volatility(high: Expr, low: Expr, *, bars: int = 10) -> Expr:
+    """Change over ``bars`` bars of the exponential mean of the range.
+
+    Unit: percent. NaN until ``2 * bars`` bars are there.
+
+    Source: Achelis (2001), Technical Analysis from A to Z, Chaikin's volatility; Tulip CVI.
+    """
+    mean = (high - low).ema(bars)
+    return 100 * (mean / mean.shift(bars) - 1)
+
+
+@feature
+def ulcer_index(close: Expr, *, bars: int = 14) -> Expr:
+    """Root of the mean squared fall below the highest close of ``bars`` bars.
+
+    Unit: percent. NaN until ``2 * bars - 1`` bars are there.
+
+    Source: Martin & McCann (1989), The Investor's Guide to Fidelity Funds, app. B.
+    """
+    fall = 100 * (close / close.max(bars) - 1)
+    return (fall**2).mean(bars).sqrt()
 
 
 @feature
