@@ -137,7 +137,7 @@ def test_the_schaff_cycle_equals_stockcharts_once_its_beginning_is_forgotten(
 
     cycle = run_one(declared("schaff_cycle"), after_quiet_bars(sheet_bars(sheet), 80))
 
-    assert_as_printed(cycle, sheet["stc"][-75:], told=75)
+    assert_as_printed(cycle, sheet["stc"][-70:], told=70)
 
 
 @pytest.fixture(scope="module")
