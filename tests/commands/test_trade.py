@@ -375,7 +375,7 @@ LOADED = """
 import sys
 from aitrader.cli.app import main
 code = main(sys.argv[1:])
-print(code, *sorted({"aitrader.jobs.trade", "numpy", "polars", "sqlalchemy", "exchange_calendars"} & set(sys.modules)))
+print(code, *sorted({"aitrader.jobs.trade", "numpy", "polars", "sqlalchemy"} & set(sys.modules)))
 """
 
 

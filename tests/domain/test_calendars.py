@@ -1,11 +1,23 @@
-"""Sessions, half days and daylight saving, checked against the exchange's published hours."""
+"""Sessions, half days and daylight saving, checked against the exchange's published hours and another calendar."""
 
 from datetime import UTC, date, datetime, timedelta
 
+import exchange_calendars
 import pytest
 
-from aitrader.domain.calendars import calendar
+from aitrader.domain.calendars import FIRST, LAST, NAMES, calendar
 from aitrader.errors import UnknownNameError
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_session_opens_and_closes_as_another_calendar_says(name):
+    schedule = exchange_calendars.get_calendar(name, start=FIRST.isoformat(), end=LAST.isoformat()).schedule
+
+    venue = calendar(name)
+
+    assert list(venue.sessions) == schedule.index.date.tolist()
+    assert list(venue.opens) == schedule["open"].dt.to_pydatetime().tolist()
+    assert list(venue.closes) == schedule["close"].dt.to_pydatetime().tolist()
 
 
 def test_holidays_and_weekends_are_no_sessions():

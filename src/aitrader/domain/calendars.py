@@ -1,18 +1,14 @@
-"""Exchange calendars: which sessions exist, when each opens and closes.
-
-The untyped library ``exchange_calendars`` is imported here alone; what leaves are dates and UTC times.
-"""
+"""Exchange calendars: which sessions exist, when each opens and closes."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Final
+from zoneinfo import ZoneInfo
 
-import exchange_calendars
-import pandas as pd
-
+from aitrader.domain.closures import CLOSED, CLOSES_AT_13, CLOSES_AT_14
 from aitrader.registry import unknown_name
 
 FIRST: Final = date(1990, 1, 1)
@@ -79,12 +75,30 @@ def calendar(name: str) -> Calendar:
     """
     if name not in NAMES:
         raise unknown_name("calendar", name, NAMES)
-    source = exchange_calendars.get_calendar(name, start=FIRST.isoformat(), end=LAST.isoformat())
-    schedule = source.schedule
-    days: Sequence[date] = schedule.index.to_numpy().astype("datetime64[D]").tolist()
-    return Calendar(name, tuple(days), _utc(schedule["open"]), _utc(schedule["close"]))
+    return _new_york() if name == "XNYS" else _always()
 
 
-def _utc(times: pd.Series) -> tuple[datetime, ...]:
-    naive = times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy().astype("datetime64[us]")
-    return tuple(time.replace(tzinfo=UTC) for time in naive.tolist())
+def _new_york() -> Calendar:
+    zone, closed = ZoneInfo(_TIME_ZONES["XNYS"]), frozenset(_listed(CLOSED))
+    early = dict.fromkeys(_listed(CLOSES_AT_13), time(13)) | dict.fromkeys(_listed(CLOSES_AT_14), time(14))
+    sessions = tuple(day for day in _days() if day.weekday() < 5 and day not in closed)
+    opens = tuple(datetime.combine(day, time(9, 30), zone).astimezone(UTC) for day in sessions)
+    closes = tuple(datetime.combine(day, early.get(day, time(16)), zone).astimezone(UTC) for day in sessions)
+    return Calendar("XNYS", sessions, opens, closes)
+
+
+def _always() -> Calendar:
+    opens = tuple(datetime.combine(day, time(0), UTC) for day in _days())
+    return Calendar("24/7", tuple(_days()), opens, tuple(opened + timedelta(days=1) for opened in opens))
+
+
+def _days() -> Iterator[date]:
+    return (date.fromordinal(number) for number in range(FIRST.toordinal(), LAST.toordinal() + 1))
+
+
+def _listed(table: str) -> Iterator[date]:
+    """Yield the days of a table of ``domain.closures``."""
+    for line in table.split("\n")[1:-1]:
+        year, *days = line.split()
+        for day in days:
+            yield date(int(year), int(day[:2]), int(day[2:]))

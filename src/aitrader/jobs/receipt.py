@@ -18,7 +18,6 @@ LIBRARIES: Final = (
     "pyarrow",
     "pandas",
     "lightgbm",
-    "exchange-calendars",
     "pydantic",
 )
 
