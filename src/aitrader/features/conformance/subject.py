@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aitrader.features.feature import FeatureSpec
 from aitrader.panel.panel import Panel
-from aitrader.panel.plan import Program, plan, walk
+from aitrader.panel.plan import plan, walk
 from aitrader.panel.scale import level_dependent
 
 Values = NDArray[np.float32]
@@ -52,13 +53,13 @@ class Subject:
 
 def subject_of(specs: Sequence[FeatureSpec]) -> Subject:
     """Return features as a subject; those that are computed together run as one program."""
-    programs: dict[tuple[int, ...], Program] = {}
+
+    @cache
+    def program(chosen: tuple[int, ...]) -> Callable[..., Values]:
+        return plan([specs[position].expr for position in chosen]).run
 
     def compute(panel: Panel, chosen: Sequence[int]) -> Values:
-        key = tuple(chosen)
-        if key not in programs:
-            programs[key] = plan([specs[position].expr for position in key])
-        return programs[key].run(panel, min_names=MIN_NAMES)
+        return program(tuple(chosen))(panel, min_names=MIN_NAMES)
 
     named = {str(part.params[0]) for spec in specs for part in walk(spec.expr) if part.op == "of_symbol"}
     return Subject(tuple(map(_claim, specs)), compute, tuple(sorted(named)))
