@@ -24,7 +24,8 @@ def expected():
 def computed(make_panel, registry):
     bars = pl.read_csv(ANSWERS / "features_bars.csv").partition_by("symbol", maintain_order=True)
     columns = ("open", "high", "low", "close", "volume")
-    panel = make_panel({name: [part[name].to_numpy() for part in bars] for name in columns})
+    grids = {name: [part[name].to_numpy() for part in bars] for name in columns}
+    panel = make_panel({**grids, "vwap": np.full((len(bars), len(grids["close"][0])), np.nan)})
     values = compute(panel, [spec_of(registry[name]) for name in NAMES], min_names=3)
     return dict(zip(NAMES, values[:, :, -1], strict=True))
 

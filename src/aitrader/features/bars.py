@@ -38,6 +38,11 @@ def within_range(series: Expr, bars: int, least: Operand) -> Expr:
     return (series - lowest) / where(spread > least, spread, 0)
 
 
+def average_price(vwap: Expr, high: Expr, low: Expr, close: Expr) -> Expr:
+    """Volume-weighted price, USD; the typical price of a bar that carries none."""
+    return where(vwap.count(1), vwap, typical_price(high, low, close))
+
+
 def most(bars: int) -> int:
     """Bars that a long window needs: four fifths, so that one missing bar does not blank a quarter of a year."""
     return max(1, bars * 4 // 5)

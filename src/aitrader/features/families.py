@@ -16,6 +16,7 @@ FAMILIES: Final = {
     "risk": "aitrader.features.risk",
     "performance": "aitrader.features.performance",
     "correlation": "aitrader.features.correlation",
+    "alpha158": "aitrader.features.alpha158",
     "regime": "aitrader.features.regime",
     "candlesticks": "aitrader.features.candlesticks",
     "candle_pairs": "aitrader.features.candle_pairs",

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from aitrader.features.alpha158 import ALPHA158, ALPHA158_FULL
+
 Item = str | Mapping[str, Mapping[str, Any]]
 """A name (also of a set, a pattern such as ``volume_*``, or a family as ``family:volume``), or a name with settings.
 
@@ -87,5 +89,7 @@ SETS: Final[Mapping[str, Sequence[Item]]] = {
     "statistical": _families("statistical", "memory"),
     "risk": _families("risk", "performance"),
     "advanced": ("technical", "statistical", "risk"),
+    "alpha158": tuple(ALPHA158),
+    "alpha158_full": tuple(ALPHA158_FULL),
     "all": _families("*"),
 }
