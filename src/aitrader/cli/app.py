@@ -22,6 +22,7 @@ Table = Mapping[str, tuple[str, str]]
 COMMANDS: Final[Table] = {
     "init": ("aitrader.cli.init", "Make a root folder with a commented starter configuration."),
     "backfill": ("aitrader.cli.backfill", "Fetch bars and corporate actions into the lake."),
+    "features": ("aitrader.cli.features", "List, describe and test features."),
     "calculate-features": ("aitrader.cli.calculate_features", "Compute the features and store them in the lake."),
     "train": ("aitrader.cli.train", "Train the models walk-forward and keep those that pass."),
     "backtest": ("aitrader.cli.backtest", "Replay the past, and doubt the result."),

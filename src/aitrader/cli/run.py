@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.envelope import Status
+from aitrader.errors import ConfigError
 
 if TYPE_CHECKING:
     from aitrader.config.load import Loaded
@@ -98,6 +99,21 @@ class Run:
     def config(self) -> "Config":
         """The settings."""
         return self.loaded.config
+
+    @property
+    def config_or_default(self) -> "Config":
+        """The settings; where there is no root, and no option that needs one, the defaults."""
+        from aitrader.config.root import VARIABLE
+        from aitrader.config.schema import Config
+
+        given = self.common
+        try:
+            _ = self.root
+        except ConfigError:
+            if given.root or given.config or given.profile or given.sets or self.env.get(VARIABLE):
+                raise
+            return Config()
+        return self.config
 
     @property
     def book(self) -> str:

@@ -107,6 +107,20 @@ def load(
     )
 
 
+def load_section(file: Path, name: str) -> Any:
+    """Return one section that stands alone in a file, as in ``config/NAME.yaml``; its other values are the defaults.
+
+    Raises
+    ------
+    ConfigError
+        As ``load``.
+    """
+    document = yaml_text.read_file(file, str(file))
+    origins = {(name, *path): origin for path, origin in document.origins.items()}
+    refuse_secrets({name: document.tree}, "The file", origins)
+    return getattr(parse_section(Config, locate({name: document.tree}, origins)), name)
+
+
 def usable(
     root: Path,
     *,

@@ -94,7 +94,7 @@ class FeatureSpec:
     """One column to compute: a name, its expression, and what to tell people about it.
 
     ``key`` hashes the expression and the kernels' version. ``raw_level`` values change with a split or an adjusted
-    history, and models refuse them by default.
+    history, and models refuse them by default. ``settings`` are those of the function, defaults included.
     """
 
     name: str
@@ -106,6 +106,7 @@ class FeatureSpec:
     unit: str
     missing: str
     source: str
+    settings: tuple[tuple[str, Setting], ...] = ()
 
     @property
     def lookback(self) -> int | None:
@@ -141,19 +142,15 @@ def feature(function: Formula | None = None, *, raw_level: bool = False) -> Form
         ``NaN`` or ``Source:``.
     """
 
-    def declare(formula: Formula) -> Formula:
-        register(_declared(formula, raw_level=raw_level))
+    def register(formula: Formula) -> Formula:
+        declared = _declared(formula, raw_level=raw_level)
+        if declared.name in FEATURES:
+            first = FEATURES[declared.name].function.__module__
+            raise TypeError(f"two features are called {declared.name}: in {first} and in {formula.__module__}")
+        FEATURES[declared.name] = declared
         return formula
 
-    return declare if function is None else declare(function)
-
-
-def register(declared: Feature) -> None:
-    """Add a feature to ``FEATURES``; ``TypeError`` if its name is taken."""
-    if declared.name in FEATURES:
-        first, second = (known.function.__module__ for known in (FEATURES[declared.name], declared))
-        raise TypeError(f"two features are called {declared.name}: in {first} and in {second}")
-    FEATURES[declared.name] = declared
+    return register if function is None else register(function)
 
 
 def load() -> Mapping[str, Feature]:
@@ -210,7 +207,7 @@ def spec_of(
     expr = known.expression(market, **chosen)
     return FeatureSpec(
         known.named(chosen), expr, feature_key(expr), known.raw_level, known.family, known.summary, known.unit,
-        known.missing, known.source,
+        known.missing, known.source, tuple({**known.settings, **chosen}.items()),
     )  # fmt: skip
 
 
