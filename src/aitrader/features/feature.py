@@ -142,15 +142,19 @@ def feature(function: Formula | None = None, *, raw_level: bool = False) -> Form
         ``NaN`` or ``Source:``.
     """
 
-    def register(formula: Formula) -> Formula:
-        declared = _declared(formula, raw_level=raw_level)
-        if declared.name in FEATURES:
-            first = FEATURES[declared.name].function.__module__
-            raise TypeError(f"two features are called {declared.name}: in {first} and in {formula.__module__}")
-        FEATURES[declared.name] = declared
+    def declare(formula: Formula) -> Formula:
+        register(_declared(formula, raw_level=raw_level))
         return formula
 
-    return register if function is None else register(function)
+    return declare if function is None else declare(function)
+
+
+def register(declared: Feature) -> None:
+    """Add a feature to ``FEATURES``; ``TypeError`` if its name is taken."""
+    if declared.name in FEATURES:
+        first, second = (known.function.__module__ for known in (FEATURES[declared.name], declared))
+        raise TypeError(f"two features are called {declared.name}: in {first} and in {second}")
+    FEATURES[declared.name] = declared
 
 
 def load() -> Mapping[str, Feature]:
