@@ -263,6 +263,26 @@ class Expr:
         """Sum of all values so far. Its level depends on the first bar: use its changes, not itself."""
         return Expr("cumsum", (self,))
 
+    def adaptive_mean(self, weight: Operand) -> "Expr":
+        """Mean that moves by ``weight`` of the way to the value, begun with the value before the first weight."""
+        return Expr("adaptive_mean", (self, lift(weight)))
+
+    def sar(self, low: Operand, step: float = 0.02, limit: float = 0.2) -> "Expr":
+        """Wilder's parabolic stop of highs (this series) and lows, from the second bar on (begun as TA-Lib).
+
+        It nears the trend's extreme by ``step`` of the way, and by ``step`` more at each new one, up to ``limit``.
+        """
+        if not 0 < step <= limit:
+            raise ValueError(f"sar: step {step} is not above 0 and at most the limit {limit}")
+        return Expr("sar", (self, lift(low)), (float(step), float(limit)))
+
+    def supertrend(self, upper: Operand, lower: Operand) -> "Expr":
+        """Supertrend of a price between two bands: the upper one while it falls, the lower one while it rises.
+
+        A band only moves towards the price until the price has crossed it; the first trend falls.
+        """
+        return Expr("supertrend", (self, lift(upper), lift(lower)))
+
     # Cross-section: within a bar, over the universe's members. Others are NaN and influence nobody; a bar with
     # fewer than ``min_names`` members that have a value is NaN.
 

@@ -21,7 +21,7 @@ ROLLING: Final = (
 PAIRED: Final = ("corr", "cov", "beta")
 """As ``ROLLING``, with a second series."""
 
-RECURSIVE: Final = ("ema", "ewm", "wilder", "wilder_sum", "cumsum")
+RECURSIVE: Final = ("ema", "ewm", "wilder", "wilder_sum", "cumsum", "adaptive_mean", "sar", "supertrend")
 _ACROSS: Final = ("rank_across", "zscore_across", "demean_across", "winsorize_across", "mean_across")
 CROSS: Final = frozenset({*_ACROSS, "of_symbol"})
 

@@ -169,6 +169,8 @@ _RULES: Final[dict[str, Rule]] = {
     **dict.fromkeys(("abs", "sum", "cumsum", "wilder_sum"), _times_power(1.0)),
     **dict.fromkeys(("shift", "mean", "min", "max", "median", "quantile", "wma", "ema", "ewm", "wilder"), _same),
     **dict.fromkeys(("std", "mad", "slope", "residual"), _spread(1.0)),
+    "adaptive_mean": lambda _, s: s[0] if s[1].free else None,
+    **dict.fromkeys(("sar", "supertrend"), lambda _, s: _alike(*s)),
     "var": _spread(2.0),
     "cov": _pair(1.0),
     "beta": _pair(-1.0),
