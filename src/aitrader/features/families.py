@@ -22,4 +22,8 @@ FAMILIES: Final = {
     "candle_pairs": "aitrader.features.candle_pairs",
     "candle_triples": "aitrader.features.candle_triples",
     "candle_groups": "aitrader.features.candle_groups",
+    "activity": "aitrader.features.activity",
+    "levels": "aitrader.features.levels",
+    "pivots": "aitrader.features.pivots",
+    "microstructure": "aitrader.features.microstructure",
 }

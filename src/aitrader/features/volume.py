@@ -1,8 +1,8 @@
 """Trading activity, and its direction."""
 
-from aitrader.features.bars import log_return, most, simple_return, typical_price
+from aitrader.features.bars import log_return, macd_line, most, simple_return, true_range, typical_price
 from aitrader.features.feature import feature
-from aitrader.panel.expr import Expr, where
+from aitrader.panel.expr import Expr, maximum, minimum, where
 
 
 @feature
@@ -72,8 +72,19 @@ def chaikin_money_flow(high: Expr, low: Expr, close: Expr, volume: Expr, *, bars
 
     Source: Achelis (2001), Technical Analysis from A to Z, Chaikin money flow.
     """
-    location = where(high > low, ((close - low) - (high - close)) / (high - low), 0)
-    return (location * volume).sum(bars) / volume.sum(bars)
+    return _money_flow(high, low, close, volume).sum(bars) / volume.sum(bars)
+
+
+@feature(raw_level=True)
+def accumulation_distribution(high: Expr, low: Expr, close: Expr, volume: Expr) -> Expr:
+    """Accumulation/distribution line: volume weighted by where in its range each bar closed, from a symbol's first bar.
+
+    Unit: shares. NaN where a bar is missing; a bar without range counts 0.
+
+    Source: Achelis (2001), Technical Analysis from A to Z, Accumulation/distribution; TA-Lib AD. Its change over the
+    volume traded is ``chaikin_money_flow``.
+    """
+    return _money_flow(high, low, close, volume).cumsum()
 
 
 @feature
@@ -110,3 +121,161 @@ def price_volume_correlation(close: Expr, volume: Expr, *, bars: int = 20) -> Ex
     Source: Karpoff (1987), J. Financial and Quantitative Analysis 22(1), relation 2.
     """
     return log_return(close).corr((volume / volume.shift(1)).log(), bars, most(bars))
+
+
+@feature
+def chaikin_oscillator(high: Expr, low: Expr, close: Expr, volume: Expr, *, fast: int = 3, slow: int = 10) -> Expr:
+    """Fast minus slow exponential mean of the accumulation/distribution line, in usual bars of volume.
+
+    Unit: bars of mean volume (over ``slow`` bars). NaN until ``slow`` bars are there, and where none has volume.
+
+    Source: Achelis (2001), Technical Analysis from A to Z, Chaikin oscillator; TA-Lib ADOSC, which begins its means
+    with the first value.
+    """
+    line = accumulation_distribution(high, low, close, volume)
+    return macd_line(line, fast, slow) / volume.mean(slow)
+
+
+@feature
+def force_index(close: Expr, volume: Expr, *, span: int = 13) -> Expr:
+    """Exponential mean of change times volume, over the close times that of volume: the move that volume forced.
+
+    Unit: fraction per bar. NaN until ``span + 1`` bars are there, and where none of them has volume.
+
+    Source: Elder (1993), Trading for a Living, sec. 42, normalised; StockCharts begins the mean with the first value.
+    """
+    return force(close, volume).ema(span) / (close * volume.ema(span, skip=1))
+
+
+def force(close: Expr, volume: Expr) -> Expr:
+    """Return a bar's force: its change times its volume, USD."""
+    return (close - close.shift(1)) * volume
+
+
+@feature
+def pvo(volume: Expr, *, fast: int = 12, slow: int = 26) -> Expr:
+    """Percentage volume oscillator: fast minus slow exponential mean of volume, over the slow one.
+
+    Unit: percent. NaN until ``slow`` bars are there, and where none has volume.
+
+    Source: StockCharts ChartSchool, Percentage Volume Oscillator, which begins its means with the first value.
+    """
+    return 100 * macd_line(volume, fast, slow) / volume.ema(slow)
+
+
+@feature
+def pvo_histogram(volume: Expr, *, fast: int = 12, slow: int = 26, signal: int = 9) -> Expr:
+    """Percentage volume oscillator minus its exponential mean over ``signal`` bars.
+
+    Unit: percent. NaN until ``slow + signal - 1`` bars are there, and where none has volume.
+
+    Source: StockCharts ChartSchool, Percentage Volume Oscillator, which begins its means with the first value.
+    """
+    line = pvo(volume, fast=fast, slow=slow)
+    return line - line.ema(signal)
+
+
+@feature
+def volume_price_trend(close: Expr, volume: Expr, *, bars: int = 20) -> Expr:
+    """Change of the volume price trend over ``bars`` bars, over the volume traded in them: the volume-weighted return.
+
+    Unit: fraction per bar. NaN until ``bars + 1`` bars are there.
+
+    Source: Achelis (2001), Technical Analysis from A to Z, Price and volume trend, normalised.
+    """
+    return (simple_return(close) * volume).sum(bars) / volume.sum(bars)
+
+
+@feature
+def vwap_distance(high: Expr, low: Expr, close: Expr, volume: Expr, *, bars: int = 20) -> Expr:
+    """Distance of the close from the volume-weighted typical price of ``bars`` bars.
+
+    Unit: fraction of that price. NaN until ``bars`` bars are there, and where none of them has volume.
+
+    Source: StockCharts ChartSchool, Volume-Weighted Average Price, over a rolling window.
+    """
+    return close / ((typical_price(high, low, close) * volume).sum(bars) / volume.sum(bars)) - 1
+
+
+@feature
+def vwma_ratio(close: Expr, volume: Expr, *, bars: int = 20) -> Expr:
+    """Volume-weighted mean of the close over the plain one: above 0 where volume goes with high prices.
+
+    Unit: fraction of the plain mean. NaN until ``bars`` bars are there, and where none of them has volume.
+
+    Source: Tulip VWMA for the weighted mean.
+    """
+    return (close * volume).sum(bars) / volume.sum(bars) / close.mean(bars) - 1
+
+
+@feature
+def ease_of_movement(high: Expr, low: Expr, close: Expr, volume: Expr, *, bars: int = 14) -> Expr:
+    """How far the middle of the bar moved for its volume, mean of ``bars`` bars, at their mean volume.
+
+    Unit: squared fraction of the close. NaN until ``bars + 1`` bars are there; a bar without volume does not count.
+
+    Source: Arms (1983), Volume Cycles in the Stock Market; StockCharts ChartSchool, Ease of Movement, times the mean
+    volume over the squared close.
+    """
+    return ease(high, low, volume).mean(bars, most(bars)) * volume.mean(bars) / close**2
+
+
+def ease(high: Expr, low: Expr, volume: Expr) -> Expr:
+    """Return a bar's ease of movement: the middle's move times the range, per share; USD squared per share."""
+    middle = (high + low) / 2
+    return (middle - middle.shift(1)) * (high - low) / volume
+
+
+@feature
+def negative_volume_change(close: Expr, volume: Expr, *, bars: int = 60) -> Expr:
+    """Change of the negative volume index over ``bars`` bars: the return of the bars whose volume fell.
+
+    Unit: fraction. NaN until ``bars + 1`` bars are there.
+
+    Source: Fosback (1976), Stock Market Logic; Tulip NVI.
+    """
+    return where(volume < volume.shift(1), log_return(close), 0).sum(bars).exp() - 1
+
+
+@feature
+def positive_volume_change(close: Expr, volume: Expr, *, bars: int = 60) -> Expr:
+    """Change of the positive volume index over ``bars`` bars: the return of the bars whose volume rose.
+
+    Unit: fraction. NaN until ``bars + 1`` bars are there.
+
+    Source: Fosback (1976), Stock Market Logic; Tulip PVI.
+    """
+    return where(volume > volume.shift(1), log_return(close), 0).sum(bars).exp() - 1
+
+
+@feature
+def williams_accumulation(high: Expr, low: Expr, close: Expr, *, bars: int = 20) -> Expr:
+    """Change of Williams' accumulation/distribution over ``bars`` bars, over the true ranges in them.
+
+    Unit: share, -1 to 1. NaN until ``bars + 1`` bars are there, and where nothing moved.
+
+    Source: Achelis (2001), Technical Analysis from A to Z, Williams' accumulation/distribution; Tulip WAD.
+    """
+    return williams_flow(high, low, close).sum(bars) / true_range(high, low, close).sum(bars)
+
+
+def williams_flow(high: Expr, low: Expr, close: Expr) -> Expr:
+    """Return a bar's part of Williams' accumulation (its rise from the true low) or distribution, USD."""
+    before = close.shift(1)
+    fall = where(close < before, close - maximum(high, before), 0)
+    return where(close > before, close - minimum(low, before), fall)
+
+
+@feature(raw_level=True)
+def dollar_volume(close: Expr, volume: Expr, *, bars: int = 20) -> Expr:
+    """Mean value traded per bar over ``bars`` bars.
+
+    Unit: USD of a symbol's first bar. NaN until four fifths of the ``bars`` bars are there.
+
+    Source: Chordia, Subrahmanyam & Anshuman (2001), J. Financial Economics 59(1), DVOL, before its logarithm.
+    """
+    return (close * volume).mean(bars, most(bars))
+
+
+def _money_flow(high: Expr, low: Expr, close: Expr, volume: Expr) -> Expr:
+    return where(high > low, ((close - low) - (high - close)) / (high - low), 0) * volume
