@@ -89,9 +89,13 @@ def fenced(text: str, kind: str) -> list[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the environment that commands run in: a home of their own, and this installation of aitrader."""
+    """Return the environment that commands run in: a home of their own, and this installation of aitrader.
+
+    Compiled kernels are those of whoever runs this, where that is named: compiling them takes twenty seconds.
+    """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {"PATH": path, "HOME": str(folder), "COLUMNS": "100", "NO_COLOR": "1", "TZ": "UTC"}
+    kernels = {name: os.environ[name] for name in ("NUMBA_CACHE_DIR",) if name in os.environ}
+    return {"PATH": path, "HOME": str(folder), "COLUMNS": "100", "NO_COLOR": "1", "TZ": "UTC", **kernels}
 
 
 def run(command: str, folder: Path) -> str:

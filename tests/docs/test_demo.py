@@ -1,7 +1,6 @@
 """The demo runs as it is written, and docs/first-run.md shows what it prints."""
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -24,12 +23,12 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def told(tmp_path_factory, documents):
     """The demo, run once."""
     folder = tmp_path_factory.mktemp("demo")
     home = folder / "home"
     home.mkdir()
-    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "COLUMNS": "100", "NO_COLOR": "1", "TZ": "UTC"}
+    environment = documents.environment(home)
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / "demo.py"), "build/demo"],
         cwd=folder,
