@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from aitrader.panel.lower import Instruction, Lowering
+from aitrader.panel.instructions import Instruction
+from aitrader.panel.lower import Lowering
 from aitrader.panel.machine import EMIT, EMIT_PRODUCT, STAGE, Machine, Step, reach, slots
 from aitrader.panel.operators import CROSS
 

@@ -15,8 +15,8 @@ from aitrader.domain.symbols import Symbol
 from aitrader.errors import ConfigError
 from aitrader.panel.assemble import Pass
 from aitrader.panel.expr import Expr
+from aitrader.panel.instructions import Instruction
 from aitrader.panel.kernels import cross_section
-from aitrader.panel.lower import Instruction
 from aitrader.panel.machine import Memory, Output, Span, prepare, slots
 from aitrader.panel.panel import Grid, Panel
 
