@@ -14,22 +14,19 @@ from hashlib import sha256
 from math import isfinite
 from typing import Union
 
-from aitrader.panel.operators import Param, text_of
+from aitrader.panel.operators import text_of
+from aitrader.panel.rolling import Rolling, whole
 
 Number = int | float
 Operand = Union["Expr", Number]
 
 
 @dataclass(frozen=True, eq=False)
-class Expr:
+class Expr(Rolling):
     """An operator on expressions. Two expressions are equal when they read the same.
 
     ``op`` names the operator, ``params`` its numbers in a fixed order (a column's or constant's own value).
     """
-
-    op: str
-    args: tuple["Expr", ...] = ()
-    params: tuple[Param, ...] = ()
 
     @cached_property
     def key(self) -> str:
@@ -125,98 +122,7 @@ class Expr:
         result = self if lower is None else maximum(self, lower)
         return result if upper is None else minimum(result, upper)
 
-    # Rolling: over the last ``bars`` bars, the current one included. NaN where fewer than ``min_periods`` of them
-    # have a value; None asks for all.
-
-    def shift(self, bars: int) -> "Expr":
-        """The value ``bars`` bars ago.
-
-        Raises
-        ------
-        ValueError
-            ``bars`` is negative: that would look ahead.
-        """
-        if bars < 0:
-            raise ValueError(f"shift({bars}) looks ahead")
-        return Expr("shift", (self,), (_whole("shift", bars, least=0),)) if bars else self
-
-    def sum(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Sum of the values that are there."""
-        return self._rolling("sum", bars, min_periods)
-
-    def mean(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Arithmetic mean."""
-        return self._rolling("mean", bars, min_periods)
-
-    def var(self, bars: int, min_periods: int | None = None, *, ddof: int = 1) -> "Expr":
-        """Variance with ``n - ddof`` as divisor; exactly 0 for a constant series, NaN unless n > ddof."""
-        return self._rolling("var", bars, min_periods, (_whole("ddof", ddof, least=0),))
-
-    def std(self, bars: int, min_periods: int | None = None, *, ddof: int = 1) -> "Expr":
-        """Square root of ``var``; exactly 0 for a constant series."""
-        return self._rolling("std", bars, min_periods, (_whole("ddof", ddof, least=0),))
-
-    def mad(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Mean absolute distance to the window's mean; exactly 0 for a constant series."""
-        return self._rolling("mad", bars, min_periods)
-
-    def skew(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Bias-corrected skewness (Fisher-Pearson, as pandas); NaN for a constant series and under 3 values."""
-        return self._rolling("skew", bars, min_periods)
-
-    def kurt(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Bias-corrected excess kurtosis (as pandas); NaN for a constant series and under 4 values."""
-        return self._rolling("kurt", bars, min_periods)
-
-    def min(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Smallest value."""
-        return self._rolling("min", bars, min_periods)
-
-    def max(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Largest value."""
-        return self._rolling("max", bars, min_periods)
-
-    def argmin(self, bars: int, min_periods: int | None = None, *, oldest: int = 0) -> "Expr":
-        """Bars since the smallest value, 0 for the current bar; the newest of equals, or (``oldest=1``) the oldest."""
-        return self._rolling("argmin", bars, min_periods, (_whole("oldest", oldest, least=0),))
-
-    def argmax(self, bars: int, min_periods: int | None = None, *, oldest: int = 0) -> "Expr":
-        """Bars since the largest value, 0 for the current bar; the newest of equals, or (``oldest=1``) the oldest."""
-        return self._rolling("argmax", bars, min_periods, (_whole("oldest", oldest, least=0),))
-
-    def median(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Median."""
-        return self._rolling("median", bars, min_periods)
-
-    def quantile(self, bars: int, share: float, min_periods: int | None = None) -> "Expr":
-        """The value below which ``share`` of the window lies, interpolated linearly (NumPy's default)."""
-        if not 0 <= share <= 1:
-            raise ValueError(f"quantile: share {share} is not between 0 and 1")
-        return self._rolling("quantile", bars, min_periods, (float(share),))
-
-    def rank(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Mean rank of the current value in its window over the number of values: from above 0 to 1."""
-        return self._rolling("rank", bars, min_periods)
-
-    def count(self, bars: int) -> "Expr":
-        """How many of the last ``bars`` bars have a value, from 0 on; never NaN."""
-        return Expr("count", (self,), (_whole("count", bars, least=1),))
-
-    def slope(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Slope of the least-squares line through the window, per bar."""
-        return self._rolling("slope", bars, min_periods)
-
-    def rsquare(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Share of the window's variance that its least-squares line explains; NaN for a constant series."""
-        return self._rolling("rsquare", bars, min_periods)
-
-    def residual(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Current value minus the least-squares line at the current bar."""
-        return self._rolling("residual", bars, min_periods)
-
-    def wma(self, bars: int, min_periods: int | None = None) -> "Expr":
-        """Mean with weights 1 to ``bars``, the newest bar heaviest."""
-        return self._rolling("wma", bars, min_periods)
+    # Rolling, with a second series; those of one series are in ``panel.rolling``.
 
     def corr(self, other: Operand, bars: int, min_periods: int | None = None) -> "Expr":
         """Correlation over bars where both have a value; NaN where one is constant."""
@@ -237,7 +143,7 @@ class Expr:
 
         ``skip`` leaves out that many first values, so that two means of one series can begin on the same bar.
         """
-        return Expr("ema", (self,), (_whole("ema", span, least=1), _whole("skip", skip, least=0)))
+        return Expr("ema", (self,), (whole("ema", span, least=1), whole("skip", skip, least=0)))
 
     def ewm(self, weight: float, seed: int = 1) -> "Expr":
         """Exponential mean whose newest value weighs ``weight``, begun with the mean of the first ``seed`` values.
@@ -246,18 +152,18 @@ class Expr:
         """
         if not 0 < weight <= 1:
             raise ValueError(f"ewm: weight {weight} is not above 0 and at most 1")
-        return Expr("ewm", (self,), (float(weight), _whole("seed", seed, least=1)))
+        return Expr("ewm", (self,), (float(weight), whole("seed", seed, least=1)))
 
     def wilder(self, bars: int) -> "Expr":
         """Wilder's mean, factor 1 / bars, begun with the mean of the first ``bars`` values (as TA-Lib)."""
-        return Expr("wilder", (self,), (_whole("wilder", bars, least=1),))
+        return Expr("wilder", (self,), (whole("wilder", bars, least=1),))
 
     def wilder_sum(self, bars: int) -> "Expr":
         """Wilder's sum ``s - s / bars + x``, begun with the sum of the first ``bars - 1`` values (as TA-Lib's DI).
 
         That sum itself is NaN: the first number is the next bar's.
         """
-        return Expr("wilder_sum", (self,), (_whole("wilder_sum", bars, least=2),))
+        return Expr("wilder_sum", (self,), (whole("wilder_sum", bars, least=2),))
 
     def cumsum(self) -> "Expr":
         """Sum of all values so far. Its level depends on the first bar: use its changes, not itself."""
@@ -312,21 +218,6 @@ class Expr:
         """The value of one symbol, the same for every symbol; it need not be a member."""
         return Expr("of_symbol", (self,), (symbol,))
 
-    def _rolling(
-        self,
-        op: str,
-        bars: int,
-        min_periods: int | None,
-        extra: tuple[Param, ...] = (),
-        *,
-        other: "Expr | None" = None,
-    ) -> "Expr":
-        _whole(op, bars, least=1)
-        least = bars if min_periods is None else _whole("min_periods", min_periods, least=1)
-        if least > bars:
-            raise ValueError(f"{op}: min_periods {least} is more than the window of {bars} bars")
-        return Expr(op, (self,) if other is None else (self, other), (bars, least, *extra))
-
 
 def age() -> Expr:
     """Bars since the symbol's first bar: 0 on it, counted on over missing bars, NaN before it."""
@@ -368,11 +259,3 @@ def share_of(part: Operand, whole: Operand) -> Expr:
 def maximum(left: Operand, right: Operand) -> Expr:
     """The larger of two; NaN if one is."""
     return Expr("maximum", (lift(left), lift(right)))
-
-
-def _whole(what: str, value: object, *, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{what}: {value!r} is not a whole number of bars")
-    if value < least:
-        raise ValueError(f"{what}: {value} is less than {least}")
-    return value
