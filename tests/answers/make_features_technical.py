@@ -49,6 +49,48 @@ def macd(c, fast=12, slow=26):
     return aligned(quick, 250), aligned(calm, 250)
 
 
+def kaufman(c):
+    net, way = c.diff(10).abs(), c.diff().abs().rolling(10).sum()
+    mean = c.iloc[9]
+    for now in range(10, len(c)):
+        constant = (net[now] / way[now] * (2 / 3 - 2 / 31) + 2 / 31) ** 2
+        mean = mean + constant * (c[now] - mean)
+    return mean
+
+
+def parabolic(h, lo):
+    """Wilder's stop after the last bar's decision: what TA-Lib prints there."""
+    rising = not lo[0] - lo[1] > max(0, h[1] - h[0])
+    stop, extreme, factor = (lo[0], h[1], 0.02) if rising else (h[0], lo[1], 0.02)
+    printed = np.nan
+    for now in range(1, len(h)):
+        near = [max(now - 1, 1), now]
+        if (rising and lo[now] <= stop) or (not rising and h[now] >= stop):
+            stop = max(extreme, *h[near]) if rising else min(extreme, *lo[near])
+            rising, factor = not rising, 0.02
+            extreme = h[now] if rising else lo[now]
+            printed = stop
+        else:
+            printed = stop
+            if (rising and h[now] > extreme) or (not rising and lo[now] < extreme):
+                extreme, factor = (h[now] if rising else lo[now]), min(0.2, factor + 0.02)
+        stop += factor * (extreme - stop)
+        stop = min(stop, *lo[near]) if rising else max(stop, *h[near])
+    return printed
+
+
+def supertrend(h, lo, c, tr):
+    size = wilder(tr, 10)
+    middle = (h + lo) / 2
+    above, below, rising = np.inf, -np.inf, False
+    for now in range(10, len(c)):
+        upper, lower = middle[now] + 3 * size[now], middle[now] - 3 * size[now]
+        above = upper if upper < above or c[now - 1] > above else above
+        below = lower if lower > below or c[now - 1] < below else below
+        rising = c[now] >= below if rising else c[now] > above
+    return below if rising else above
+
+
 def averages(c):
     first = means(c, 20, 3)
     t = means(c, 5, 6)
@@ -60,10 +102,11 @@ def averages(c):
         "hma": weighted(differences),
         "mean_cross": c[-50:].mean() / c[-200:].mean() - 1,
         "efficiency_ratio": abs(c.iloc[-1] - c.iloc[-11]) / c.diff().abs()[-10:].sum(),
+        "kama": kaufman(c),
         "detrended_price": c.iloc[-12] / c[-20:].mean() - 1,
         "distance_to_t3": c.iloc[-1] / tillson.iloc[-1] - 1,
     }
-    return found | {f"distance_to_{name}": c.iloc[-1] / found[name] - 1 for name in ("dema", "tema", "hma")}
+    return found | {f"distance_to_{name}": c.iloc[-1] / found[name] - 1 for name in ("dema", "tema", "hma", "kama")}
 
 
 def trend(h, lo, c, tr):
@@ -91,7 +134,7 @@ def trend(h, lo, c, tr):
     }
 
 
-def channels(h, lo, c):
+def channels(h, lo, c, tr):
     def middle(bars, ago=0):
         part = slice(-bars - ago, -ago or None)
         return (h[part].max() + lo[part].min()) / 2
@@ -108,6 +151,9 @@ def channels(h, lo, c):
         "ichimoku_cross": (middle(9) - middle(26)) / close,
         "ichimoku_cloud": (close - top if close > top else close - bottom if close < bottom else 0.0) / close,
         "ichimoku_thickness": (first - second) / close,
+        "sar": parabolic(h, lo),
+        "distance_to_sar": close / parabolic(h, lo) - 1,
+        "distance_to_supertrend": close / supertrend(h, lo, c, tr) - 1,
         "regression_position": (close - level - slope * 49) / error,
         "regression_width": error / close,
         "forecast_oscillator": 100 * (close - forecast) / close,
@@ -141,6 +187,16 @@ def streaks(c):
     return pd.Series(found, dtype=float)
 
 
+def fisher(middle):
+    place = 2 * within(middle, 10) / 100 - 1
+    smooth, turned = 0.0, 0.0
+    for now in place.dropna():
+        smooth = 0.33 * now + 0.67 * smooth
+        bounded = min(max(smooth, -0.999), 0.999)
+        turned = 0.5 * np.log((1 + bounded) / (1 - bounded)) + 0.5 * turned
+    return turned
+
+
 def oscillators(o, h, lo, c, tr):
     change = c.diff()[1:]
     strength = ema(ema(change, 25), 13).iloc[-1] / ema(ema(change.abs(), 25), 13).iloc[-1]
@@ -170,6 +226,7 @@ def oscillators(o, h, lo, c, tr):
         "connors_rsi": (rsi(c, 3).iloc[-1] + rsi(streaks(c), 2).iloc[-1] + place) / 3,
         "know_sure_thing": sum(roc[bars][-smooth:].mean() * weight for bars, smooth, weight in kst),
         "coppock": weighted((roc[11] + roc[14])[-10:]),
+        "fisher_transform": fisher(middle),
         "balance_of_power": (body / spread)[-14:].mean(),
         "relative_vigor": vigor[0] / vigor[1],
         "qstick": body[-8:].mean() / c.iloc[-1],
@@ -218,7 +275,7 @@ def bands(h, lo, c, tr):
 def expected(bars):
     o, h, lo, c = (bars[name].reset_index(drop=True) for name in ("open", "high", "low", "close"))
     tr = true_range(h, lo, c)
-    found = averages(c) | trend(h, lo, c, tr) | channels(h, lo, c) | momentum(c) | oscillators(o, h, lo, c, tr)
+    found = averages(c) | trend(h, lo, c, tr) | channels(h, lo, c, tr) | momentum(c) | oscillators(o, h, lo, c, tr)
     return found | volatility(o, h, lo, c, tr) | bands(h, lo, c, tr)
 
 

@@ -17,12 +17,17 @@ TALIB = {
     "dema_20": lambda f: f("dema"),
     "tema_20": lambda f: f("tema"),
     "trix_15": lambda f: f("trix"),
+    "kama_30": lambda f: f("kama", bars=30),
+    "sar_002_02": lambda f: f("sar"),
     "macd_signal": lambda f: (f("macd") - f("macd_histogram")) * CLOSE,
 }
 
 TULIP = [
     ("aroon 5", 2, 10, lambda f: f("aroon_down", bars=5)),
     ("aroon 5", 3, 10, lambda f: f("aroon_up", bars=5)),
+    ("kama 5", 1, 10, lambda f: f("kama", bars=5)),
+    ("vidya 2 5 .2", 1, 11, lambda f: CLOSE.adaptive_mean(0.2 * CLOSE.std(2, ddof=0) / CLOSE.std(5, ddof=0))),
+    ("psar .2 2", 2, 14, lambda f: f("sar", step=0.2, limit=2.0)),
     ("aroonosc 5", 2, 10, lambda f: f("aroon", bars=5)),
     ("dpo 5", 1, 11, lambda f: f("detrended_price", bars=5) * CLOSE.mean(5)),
     ("fosc 5", 1, 10, lambda f: f("forecast_oscillator", bars=5)),
@@ -59,7 +64,8 @@ WARM_UP = {
     "adxr": 41, "vortex_plus": 15, "vortex_minus": 15, "trix": 44, "schaff_cycle": 72, "vertical_horizontal_filter": 29,
     "bull_power": 13, "bear_power": 13, "adjusted_slope": 90, "ichimoku_conversion": 9, "ichimoku_base": 26,
     "ichimoku_cross": 26, "ichimoku_cloud": 78, "ichimoku_thickness": 78, "regression_position": 50,
-    "regression_width": 50, "forecast_oscillator": 15,
+    "regression_width": 50, "forecast_oscillator": 15, "kama": 11, "distance_to_kama": 11, "sar": 2,
+    "distance_to_sar": 2, "distance_to_supertrend": 11,
 }  # fmt: skip
 """Bars until a feature's first value."""
 
@@ -110,6 +116,22 @@ def test_directional_indices_equal_stockcharts_once_its_beginning_is_forgotten(
     sheet = stockcharts("adx")
 
     assert_as_printed(run_one(declared(name), sheet_bars(sheet)), sheet[title][-250:], told=250)
+
+
+def test_kaufmans_mean_equals_stockcharts(stockcharts, sheet_bars, assert_as_printed, run_one, declared):
+    sheet = stockcharts("kama")
+
+    assert_as_printed(run_one(declared("kama"), sheet_bars(sheet)), sheet["KAMA"], told=39)
+
+
+def test_the_parabolic_stop_equals_stockcharts_from_its_first_turn_on(
+    stockcharts, sheet_bars, assert_as_printed, run_one, declared
+):
+    sheet = stockcharts("psar")
+    stops = [up or down for up, down in zip(sheet["psar_up"], sheet["psar_down"], strict=True)]
+
+    # The sheet begins a bar later, in the same direction.
+    assert_as_printed(run_one(declared("sar"), sheet_bars(sheet)), stops[8:], told=22)
 
 
 def test_macd_equals_stockcharts(stockcharts, sheet_bars, assert_as_printed, read_slowly, declared):
@@ -175,6 +197,14 @@ def test_the_cloud_is_that_of_earlier_bars_and_zero_inside(run_one, declared):
     values = run_one(declared("ichimoku_cloud"), columns)
 
     np.testing.assert_allclose(values[-4:], [-0.075, (12 - 10.75) / 12, (8 - 10.75) / 8, -0.075], rtol=1e-6)
+
+
+def test_the_distance_to_supertrend_is_positive_while_the_price_rises(run_one, declared):
+    close = np.array([*np.linspace(10, 20, 60), *np.linspace(20, 10, 60)])
+    values = run_one(declared("distance_to_supertrend"), {"high": close + 0.1, "low": close - 0.1, "close": close})
+
+    assert (values[40:60] > 0).all()
+    assert (values[80:] < 0).all()
 
 
 def test_a_straight_way_is_efficient_and_a_return_is_not(run_one, declared):

@@ -3,7 +3,7 @@
 from math import isqrt
 
 from aitrader.features.feature import feature
-from aitrader.panel.expr import Expr
+from aitrader.panel.expr import Expr, where
 
 
 @feature(raw_level=True)
@@ -39,6 +39,17 @@ def hma(close: Expr, *, bars: int = 16) -> Expr:
     return _hma(close, bars)
 
 
+@feature(raw_level=True)
+def kama(close: Expr, *, bars: int = 10, fast: int = 2, slow: int = 30) -> Expr:
+    """Kaufman's adaptive mean of the close: quick where the close goes straight, slow where it goes to and fro.
+
+    Unit: USD. NaN until ``bars + 1`` bars are there; it begins with the close of the bar before.
+
+    Source: Kaufman (1995), Smarter Trading; TA-Lib KAMA, whose constant close counts as straight.
+    """
+    return _kama(close, bars, fast, slow)
+
+
 @feature
 def distance_to_dema(close: Expr, *, span: int = 20) -> Expr:
     """Distance of the close from its double exponential mean.
@@ -70,6 +81,17 @@ def distance_to_hma(close: Expr, *, bars: int = 16) -> Expr:
     Source: Hull (2005), Hull Moving Average, for the mean.
     """
     return close / _hma(close, bars) - 1
+
+
+@feature
+def distance_to_kama(close: Expr, *, bars: int = 10, fast: int = 2, slow: int = 30) -> Expr:
+    """Distance of the close from Kaufman's adaptive mean.
+
+    Unit: fraction of the mean. NaN until ``bars + 1`` bars are there.
+
+    Source: Kaufman (1995), Smarter Trading, for the mean; TA-Lib KAMA.
+    """
+    return close / _kama(close, bars, fast, slow) - 1
 
 
 @feature
@@ -109,7 +131,8 @@ def efficiency_ratio(close: Expr, *, bars: int = 10) -> Expr:
 
     Source: Kaufman (1995), Smarter Trading.
     """
-    return (close - close.shift(bars)).abs() / (close - close.shift(1)).abs().sum(bars)
+    net, way = _ways(close, bars)
+    return net / way
 
 
 @feature
@@ -139,3 +162,16 @@ def _hma(series: Expr, bars: int) -> Expr:
     if bars < 2:
         raise ValueError(f"hma: bars = {bars} is less than 2")
     return (2 * series.wma(bars // 2) - series.wma(bars)).wma(isqrt(bars))
+
+
+def _ways(close: Expr, bars: int) -> tuple[Expr, Expr]:
+    return (close - close.shift(bars)).abs(), (close - close.shift(1)).abs().sum(bars)
+
+
+def _kama(close: Expr, bars: int, fast: int, slow: int) -> Expr:
+    if fast >= slow:
+        raise ValueError(f"kama: fast = {fast} is not shorter than slow = {slow}")
+    net, way = _ways(close, bars)
+    straight = where(way > 0, net / way, 1)
+    quickest, slowest = 2 / (fast + 1), 2 / (slow + 1)
+    return close.adaptive_mean((straight * (quickest - slowest) + slowest) ** 2)

@@ -1,7 +1,8 @@
-"""Direction: lines and clouds around the price, and where it stands among them."""
+"""Direction: lines and clouds around the price, stops that follow it, and where it stands among them."""
 
 from math import sqrt
 
+from aitrader.features.bars import true_range
 from aitrader.features.feature import feature
 from aitrader.panel.expr import Expr, maximum, minimum
 
@@ -62,6 +63,41 @@ def ichimoku_thickness(high: Expr, low: Expr, close: Expr, *, fast: int = 9, slo
     """
     first, second = _spans(high, low, fast, slow)
     return (first - second) / close
+
+
+@feature(raw_level=True)
+def sar(high: Expr, low: Expr, *, step: float = 0.02, limit: float = 0.2) -> Expr:
+    """Wilder's parabolic stop and reverse: below the price in a rising trend, above it in a falling one.
+
+    Unit: USD. NaN on a symbol's first bar.
+
+    Source: Wilder (1978), New Concepts, sec. II; TA-Lib SAR, whose first trend falls if the second bar's low fell
+    further than its high rose.
+    """
+    return high.sar(low, step, limit)
+
+
+@feature
+def distance_to_sar(high: Expr, low: Expr, close: Expr, *, step: float = 0.02, limit: float = 0.2) -> Expr:
+    """Distance of the close from Wilder's parabolic stop.
+
+    Unit: fraction of the stop, positive in a rising trend. NaN on a symbol's first bar.
+
+    Source: Wilder (1978), New Concepts, sec. II; TA-Lib SAR.
+    """
+    return close / high.sar(low, step, limit) - 1
+
+
+@feature
+def distance_to_supertrend(high: Expr, low: Expr, close: Expr, *, bars: int = 10, width: float = 3.0) -> Expr:
+    """Distance of the close from Supertrend, a stop ``width`` average true ranges behind the middle of the bar.
+
+    Unit: fraction of the stop, positive in a rising trend. NaN until ``bars + 1`` bars are there.
+
+    Source: Seban (2009), Supertrend; TradingView, ta.supertrend, with Wilder's mean of true ranges from the second bar.
+    """
+    middle, reach = (high + low) / 2, width * true_range(high, low, close).wilder(bars)
+    return close / close.supertrend(middle + reach, middle - reach) - 1
 
 
 @feature

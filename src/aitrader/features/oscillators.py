@@ -125,6 +125,18 @@ def coppock(close: Expr, *, short: int = 11, long: int = 14, smooth: int = 10) -
 
 
 @feature
+def fisher_transform(high: Expr, low: Expr, *, bars: int = 10) -> Expr:
+    """Place of the bar's middle in its range of ``bars`` bars, smoothed and stretched towards a normal distribution.
+
+    Unit: none, mostly -3 to 3. NaN until ``bars`` bars are there, and where that range is 0.
+
+    Source: Ehlers (2002), Stocks & Commodities 20(11): recursions that begin with 0, a bound of 0.999 not fed back.
+    """
+    smooth = _from_zero(2 * within_range((high + low) / 2, bars, 0) - 1, 0.33).clip(-0.999, 0.999)
+    return _from_zero(((1 + smooth) / (1 - smooth)).log(), 0.5)
+
+
+@feature
 def balance_of_power(open: Expr, high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
     """Body of the bar over its range, averaged over ``bars`` bars; a bar without range counts 0.
 
@@ -155,6 +167,12 @@ def qstick(open: Expr, close: Expr, *, bars: int = 8) -> Expr:
     Source: Chande & Kroll (1994), The New Technical Trader, ch. 5; Tulip QSTICK.
     """
     return (close - open).mean(bars) / close
+
+
+def _from_zero(series: Expr, weight: float) -> Expr:
+    """Return the exponential mean that was 0 before the first value."""
+    known = series.count(1) > 0
+    return where(known, series, 0).adaptive_mean(where(known, weight, series))
 
 
 def _symmetric(series: Expr) -> Expr:
