@@ -136,6 +136,23 @@ class Expr(Rolling):
         """Least-squares slope on ``other`` over bars where both have a value; NaN where ``other`` is constant."""
         return self._rolling("beta", bars, min_periods, other=lift(other))
 
+    def autocorr(self, bars: int, lag: int = 1, min_periods: int | None = None) -> "Expr":
+        """Autocorrelation of the values in the window, about their common mean; NaN for a constant series.
+
+        Source: Box, Jenkins & Reinsel (1994), Time Series Analysis, 3rd ed., eq. 2.1.12.
+        """
+        within = bars - whole("lag", lag, least=1)
+        if within < 2:
+            raise ValueError(f"autocorr: lag {lag} leaves no two pairs in a window of {bars} bars")
+        least = bars if min_periods is None else min_periods
+        now, past = self + 0 * self.shift(lag), self.shift(lag) + 0 * self
+        pairs = now.count(within)
+        enough = max(2, least - lag)
+        middle = self.mean(bars, least)
+        apart = (now.mean(within, enough) - middle) * (past.mean(within, enough) - middle)
+        together = now.cov(past, within, enough) * (pairs - 1) + pairs * apart
+        return together / (self.var(bars, least, ddof=0) * self.count(bars))
+
     # Recursive: a state from the symbol's first value on. A missing bar is NaN and leaves the state as it was.
 
     def ema(self, span: int, skip: int = 0) -> "Expr":

@@ -1,8 +1,7 @@
 """A growing list of primitive instructions, equal ones once, and the chains of merges that windows become.
 
-A rolling statistic of ``w`` bars becomes a chain of merges (``kernels.merging``): a power of two is two halves, any
-other length its lowest power of two merged behind the rest. The chain depends on ``w`` alone, and all lengths share
-the powers of two.
+A rolling statistic of ``w`` bars becomes a chain of merges (``kernels.merging``): of two halves or thirds, or of one bar
+behind the rest. The chain depends on ``w`` alone, never on the other windows asked for, so that no bit does.
 """
 
 from collections.abc import Callable
@@ -21,6 +20,23 @@ Rest = Callable[[int, int], float]
 
 def _nothing(_newer: int, _older: int) -> float:
     return 0.0
+
+
+def halves(bars: int) -> tuple[int, int]:
+    """Return the lengths of the newer and the older part that a window of ``bars`` is merged from.
+
+    Chains are short, and common windows share most of theirs.
+
+    >>> halves(60), halves(30), halves(20), halves(10), halves(5)
+    ((30, 30), (20, 10), (10, 10), (5, 5), (4, 1))
+    """
+    if bars % 4 == 0:
+        older = bars // 2
+    elif bars % 3 == 0:
+        older = bars // 3
+    else:
+        older = bars // 2 if bars % 2 == 0 else 1
+    return bars - older, older
 
 
 def newer_bars(newer: int, _: int) -> float:
@@ -73,21 +89,8 @@ class Instructions:
         def of(bars: int) -> int:
             if bars == 1:
                 return base
-            older = bars & -bars if bars & (bars - 1) else bars // 2
-            newer = bars - older
+            newer, older = halves(bars)
             return self._merge(op, (of, *others), counts, (newer, older, newer, partial, rest(newer, older)))
-
-        return of
-
-    def extremes(self, op: str, base: int, *others: Stat, partial: bool) -> Stat:
-        """Return an extreme: its parts are the longest power of two, twice, and may overlap."""
-
-        @cache
-        def of(bars: int) -> int:
-            if bars == 1:
-                return base
-            part = 1 << ((bars - 1).bit_length() - 1)
-            return self._merge(op, (of, *others), None, (part, part, bars - part, partial, bars - part))
 
         return of
 
@@ -113,8 +116,7 @@ class Instructions:
         def of(bars: int) -> int:
             if bars == 1:
                 return present
-            older = bars & -bars if bars & (bars - 1) else bars // 2
-            newer = bars - older
+            newer, older = halves(bars)
             return self.add("merge_count", of(newer), of(older), params=(float(newer), float(older), float(newer)))
 
         return of

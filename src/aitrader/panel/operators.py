@@ -14,7 +14,8 @@ ELEMENTWISE: Final = frozenset({*BINARY, *UNARY, *FUNCTIONS, "neg"})
 
 ROLLING: Final = (
     "sum", "mean", "std", "var", "skew", "kurt", "min", "max", "argmin", "argmax", "median", "quantile", "rank",
-    "slope", "rsquare", "residual", "wma", "mad",
+    "slope", "rsquare", "residual", "wma", "mad", "product", "fracdiff", "tail_mean", "max_drawdown", "adjusted_range",
+    "entropy",
 )  # fmt: skip
 """Parameters: bars, min_periods, then what ``EXTRA`` names."""
 
@@ -30,6 +31,10 @@ METHODS: Final = frozenset({"shift", "count", *ROLLING, *PAIRED, *RECURSIVE, *_A
 
 EXTRA: Final = {"std": ("ddof", 1), "var": ("ddof", 1), "argmin": ("oldest", 0), "argmax": ("oldest", 0)}
 """Further parameter of a rolling operator, and its default, which stays unwritten."""
+
+
+POSITIONAL: Final = ("quantile", "fracdiff", "tail_mean", "entropy")
+"""Rolling operators whose further parameter stands after the bars."""
 
 
 def text_of(op: str, args: Sequence[str], params: Sequence[Param]) -> str:
@@ -61,7 +66,7 @@ def _arguments(op: str, others: Sequence[str], params: Sequence[Param]) -> list[
         return [*others, *(_number(param) for param in shown)]
     bars, least, *extra = params
     written = [*others, str(bars)]
-    if op == "quantile":
+    if op in POSITIONAL:
         written.append(_number(extra[0]))
     if least != bars:
         written.append(f"min_periods={least}")

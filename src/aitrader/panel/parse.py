@@ -39,7 +39,7 @@ _FUNCTIONS: Final[Named] = {
     "share_of": share_of,
     "age": age,
 }
-_METHODS: Final = METHODS | {*UNARY, "clip"}
+_METHODS: Final = METHODS | {*UNARY, "clip", "autocorr", "decay_linear"}
 
 
 def parse(text: str, columns: Collection[str] = COLUMNS, *, features: Named | None = None) -> Expr:

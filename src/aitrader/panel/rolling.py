@@ -108,6 +108,43 @@ class Rolling:
         """Mean with weights 1 to ``bars``, the newest bar heaviest."""
         return self._rolling("wma", bars, min_periods)
 
+    def decay_linear(self, bars: int, min_periods: int | None = None) -> Self:
+        """Another name of ``wma``, as in Kakushadze (2016), 101 Formulaic Alphas."""
+        return self.wma(bars, min_periods)
+
+    def product(self, bars: int, min_periods: int | None = None) -> Self:
+        """Product of the values that are there."""
+        return self._rolling("product", bars, min_periods)
+
+    def fracdiff(self, bars: int, order: float, min_periods: int | None = None) -> Self:
+        """Difference of a fractional order: the first ``bars`` weights of (1 - shift) ** order, times the values.
+
+        A missing value counts as 0. Source: Hosking (1981), Biometrika 68(1); fixed width: Lopez de Prado (2018),
+        Advances in Financial Machine Learning, sec. 5.5.
+        """
+        return self._rolling("fracdiff", bars, min_periods, (float(order),))
+
+    def tail_mean(self, bars: int, share: float, min_periods: int | None = None) -> Self:
+        """Mean of the values that are at most ``quantile(bars, share)``."""
+        if not 0 <= share <= 1:
+            raise ValueError(f"tail_mean: share {share} is not between 0 and 1")
+        return self._rolling("tail_mean", bars, min_periods, (float(share),))
+
+    def max_drawdown(self, bars: int, min_periods: int | None = None) -> Self:
+        """Deepest fall from a peak to a later value, as a fraction of the peak; NaN unless all values are positive."""
+        return self._rolling("max_drawdown", bars, min_periods)
+
+    def adjusted_range(self, bars: int, min_periods: int | None = None) -> Self:
+        """Range of the running sums of distances to the window's mean (Hurst 1951); exactly 0 for a constant series."""
+        return self._rolling("adjusted_range", bars, min_periods)
+
+    def entropy(self, bars: int, bins: int, min_periods: int | None = None) -> Self:
+        """Shannon entropy of the shares of values in ``bins`` equal bins from the smallest to the largest value.
+
+        Over that of equal shares: 0 to 1, 0 for a constant series.
+        """
+        return self._rolling("entropy", bars, min_periods, (whole("bins", bins, least=2),))
+
     def _rolling(
         self,
         op: str,

@@ -166,9 +166,14 @@ _RULES: Final[dict[str, Rule]] = {
     "maximum": lambda _, s: _alike(*s),
     "sqrt": _times_power(0.5),
     "neg": lambda _, s: Scale(s[0].power, _times(s[0].logs, -1.0)),
-    **dict.fromkeys(("abs", "sum", "cumsum", "wilder_sum"), _times_power(1.0)),
-    **dict.fromkeys(("shift", "mean", "min", "max", "median", "quantile", "wma", "ema", "ewm", "wilder"), _same),
-    **dict.fromkeys(("std", "mad", "slope", "residual"), _spread(1.0)),
+    **dict.fromkeys(("abs", "sum", "cumsum", "wilder_sum", "fracdiff"), _times_power(1.0)),
+    **dict.fromkeys(
+        ("shift", "mean", "min", "max", "median", "quantile", "wma", "ema", "ewm", "wilder", "tail_mean"), _same
+    ),
+    **dict.fromkeys(("std", "mad", "slope", "residual", "adjusted_range"), _spread(1.0)),
+    "product": lambda _, s: FREE if s[0].free else None,
+    "max_drawdown": lambda _, s: FREE if s[0].logs == _NONE else None,
+    "entropy": _free,
     "adaptive_mean": lambda _, s: s[0] if s[1].free else None,
     **dict.fromkeys(("sar", "supertrend"), lambda _, s: _alike(*s)),
     "var": _spread(2.0),

@@ -1,10 +1,11 @@
 """Rolling operators as instructions: chains of merges, or kernels that need the window itself."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Final
 
 from aitrader.panel.expr import Expr
-from aitrader.panel.instructions import Instructions, Stat, newer_bars, older_bars
+from aitrader.panel.instructions import Instructions, Stat, halves, newer_bars, older_bars
 from aitrader.panel.operators import PAIRED, ROLLING
 
 
@@ -31,7 +32,8 @@ class Window:
             share = 0.5 if self.op == "median" else self.extra[0]
             return self.to.add("quantile", self.series[0], params=(self.bars, self.least, share))
         if self.op == "rank":
-            return self.to.add("rank", self.series[0], params=(self.bars, self.least))
+            present = self.to.add("present", self.series[0])
+            return self.to.add("rank", self.series[0], present, params=(self.bars, self.least))
         found = _RESULTS[self.op](self)
         if self.counts is None:
             return found
@@ -85,7 +87,7 @@ class Window:
 
     def _extreme(self, name: str) -> Stat:
         op = f"merge_f{name}" if self.partial else f"merge_{name}"
-        return self.to.extremes(op, self.series[0], partial=self.partial)
+        return self.to.merges(op, self.series[0], partial=self.partial)
 
     def _min(self) -> int:
         return self._extreme("min")(self.bars)
@@ -97,7 +99,7 @@ class Window:
         best = self._extreme(name)
         zeros = self._zeros()
         op = f"merge_oldest_arg{name}" if self.extra[0] else f"merge_arg{name}"
-        ages = self.to.extremes(op, zeros, best, partial=self.partial)
+        ages = self.to.merges(op, zeros, best, partial=self.partial, rest=newer_bars)
         return self.to.add("both", ages(self.bars), best(self.bars))
 
     def _argmin(self) -> int:
@@ -144,6 +146,44 @@ class Window:
 
     def _ages(self, op: str, zeros: int, *others: Stat) -> Stat:
         return self.to.merges(op, zeros, *others, partial=True, counts=self.counts, rest=newer_bars)
+
+    def _product(self) -> int:
+        base = self.series[0]
+        if self.partial:  # what is missing is a factor of 1
+            gaps = self.to.add("number_sub", self.to.add("presence", base), params=(1.0,))
+            base = self.to.add("add", self._filled(base), gaps)
+        return self.to.add("finite", self.to.merges("merge_product", base, partial=self.partial)(self.bars))
+
+    def _max_drawdown(self) -> int:
+        low, high = self._extreme("min"), self._extreme("max")
+
+        @cache
+        def fall(bars: int) -> int:
+            if bars == 1:
+                return self._zeros()
+            newer, older = halves(bars)
+            inputs = (fall(newer), fall(older), low(newer), high(older))
+            return self.to.add("merge_fall", *inputs, params=(float(newer), float(self.partial)))
+
+        return self.to.add("both", fall(self.bars), self.to.add("log", low(self.bars)))
+
+    def _fracdiff(self) -> int:
+        weights = [1.0]
+        for place in range(1, self.bars):
+            weights.append(weights[-1] * (place - 1 - float(self.extra[0])) / place)
+        values = self._filled(self.series[0])
+        return self.to.add("weighted_sum", values, params=(float(self.bars), float(self.partial), *weights))
+
+    def _tail_mean(self) -> int:
+        bound = self.to.add("quantile", self.series[0], params=(self.bars, self.least, self.extra[0]))
+        return self.to.add("tail_mean", self.series[0], bound, params=(self.bars,))
+
+    def _adjusted_range(self) -> int:
+        return self.to.add("adjusted_range", self.series[0], self._mean(), params=(self.bars,))
+
+    def _entropy(self) -> int:
+        bounds = [self._extreme(name)(self.bars) for name in ("min", "max")]
+        return self.to.add("entropy", self.series[0], *bounds, params=(self.bars, self.extra[0]))
 
     def _slope(self) -> int:
         comoment, ages, known = self._trend()
