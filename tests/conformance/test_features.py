@@ -6,6 +6,7 @@ words for them.
 
 import warnings
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ FUTURE = {"later bars disturbed", "later bars removed"}
 
 @pytest.fixture(scope="module")
 def market():
-    return made_up(forward, longest=subject_of(list(SPECS.values())).longest)
+    return made_up(forward, longest=subject_of(list(SPECS.values())).warmup)
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +87,17 @@ def test_every_feature_has_values_most_of_the_time(trial):
 # Planted faults: each a function of a panel, computed beside the language.
 
 
-def planted(function, *, lookback=None, **claims):
-    def compute(panel, chosen):
-        with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
-            return np.stack([function(panel) for _ in chosen]).astype(np.float32)
+def planted(function, *, lookback=None, parts=None, **claims):
+    """Return a subject of one column; ``parts`` is the function that goes on from where it stood."""
 
-    return Subject((Claim("planted", lookback, **claims),), compute)
+    def compute(panel, _):
+        with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
+            return function(panel)[None].astype(np.float32)
+
+    def resume(panel, cuts):
+        return parts(panel, cuts)[None].astype(np.float32) if parts else compute(panel, cuts)
+
+    return Subject((Claim("planted", lookback, **claims),), compute, resume)
 
 
 def returns(panel):
@@ -194,6 +200,20 @@ def test_a_running_sum_is_caught(broken):
     assert "built incrementally" in broken(planted(moving_mean, lookback=60))
 
 
+def test_a_build_that_forgets_where_it_stood_is_caught(broken):
+    def steps_so_far(panel):
+        x = returns(panel)
+        return np.where(np.isnan(x), np.nan, np.cumsum(np.sign(np.nan_to_num(x)), axis=1))
+
+    def anew(panel, cuts):
+        return np.concatenate(
+            [steps_so_far(panel.slice(a, b)) for a, b in pairwise([0, *cuts, panel.shape[1]])], axis=1
+        )
+
+    assert not broken(planted(steps_so_far))
+    assert broken(planted(steps_so_far, parts=anew)) == {"built in parts"}
+
+
 def test_a_lookback_that_is_too_short_is_caught(broken):
     five_days = planted(lambda panel: panel["close"] / shifted(panel["close"], 5) - 1, lookback=4)
 
@@ -239,7 +259,7 @@ def test_a_feature_that_names_a_symbol_finds_it_in_the_made_up_market():
 
 def test_windows_longer_than_the_made_up_market_make_it_longer():
     subject = subject_of(resolve(["momentum(bars=600)"], sets={}, custom={}))
-    tried = Trial(subject, made_up(forward, longest=subject.longest))
+    tried = Trial(subject, made_up(forward, longest=subject.warmup))
 
     assert all(verdict.passed for rule in RULES for verdict in verdicts(tried, rule))
 

@@ -112,7 +112,9 @@ class _Chooser:
             raise ConfigError(
                 f"The feature set {name!r} contains itself: {' > '.join([*inside, name])}.", fix="Remove one."
             )
-        return self.items(self.sets[name], (*inside, name))
+        specs = self.items(self.sets[name], (*inside, name))
+        # Families hold features for a chosen asset that by default, compared with the market, are others' equals.
+        return list({spec.key: spec for spec in reversed(specs)}.values())[::-1] if name in SETS else specs
 
     def family(self, pattern: str) -> list[FeatureSpec]:
         families = {known.family for known in self.features.values()}

@@ -4,12 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aitrader.features.alpha158 import ALPHA158, ALPHA158_FULL
+from aitrader.features.families import FAMILIES
 
 Item = str | Mapping[str, Mapping[str, Any]]
 """A name (also of a set, a pattern such as ``volume_*``, or a family as ``family:volume``), or a name with settings.
 
 A family means its features that are free of the level of prices, which models need: new ones join by themselves.
 """
+
+_MEASURES: Final = ("statistical", "memory")
+_RISK: Final = ("risk", "performance")
+_COMPANY: Final = ("correlation", "regime", "microstructure")
+"""Families that are no technical analysis; every other one is in the set ``technical``."""
 
 
 def _windows(name: str, *bars: int) -> tuple[Item, ...]:
@@ -85,10 +91,10 @@ SETS: Final[Mapping[str, Sequence[Item]]] = {
         "volatility_rank",
         "reversal_rank",
     ),
-    "technical": _families("trend", "momentum", "volatility", "volume", "candle*"),
-    "statistical": _families("statistical", "memory"),
-    "risk": _families("risk", "performance"),
-    "advanced": ("technical", "statistical", "risk"),
+    "technical": _families(*(name for name in FAMILIES if name not in {*_MEASURES, *_RISK, *_COMPANY, "alpha158"})),
+    "statistical": _families(*_MEASURES),
+    "risk": _families(*_RISK),
+    "advanced": ("technical", "statistical", "risk", *_families(*_COMPANY)),
     "alpha158": tuple(ALPHA158),
     "alpha158_full": tuple(ALPHA158_FULL),
     "all": _families("*"),

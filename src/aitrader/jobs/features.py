@@ -71,7 +71,7 @@ class FeatureCard:
     """Everything about one feature.
 
     ``formula`` is its expression; ``where`` names parts of a long one, in order. ``settings`` hold its numbers,
-    defaults included. ``cpu_ns_per_bar`` is measured on one thread, alone: features computed together share their parts.
+    defaults included. ``cpu_ns_per_bar`` is measured on one thread, alone: features computed together share parts.
     """
 
     line: FeatureLine
@@ -177,7 +177,7 @@ def hold_to_rules(config: Config, section: Section | None = None, *, progress: R
     if not names:
         raise UsageError("There are no features to test.", fix="Write some under `custom:`, or name some in `sets:`.")
     subject = subject_of(_resolved(config, own, names))
-    trial = Trial(subject, made_up(forward, longest=subject.longest, named=subject.named))
+    trial = Trial(subject, made_up(forward, longest=subject.warmup, named=subject.named))
     found: list[Verdict] = []
     for done, rule in enumerate(RULES):
         progress(Progress("rules", done, len(RULES), rule.name))

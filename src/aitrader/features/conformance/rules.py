@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aitrader.features.conformance.market import LATE, LISTED, NAMES, Action, Market
+from aitrader.features.conformance.market import LATE, LISTED, NAMES, SPARE, Action, Market
 from aitrader.features.conformance.subject import Claim
 from aitrader.features.conformance.trial import Difference, Found, Trial
 from aitrader.panel.panel import Panel
@@ -173,6 +173,14 @@ def _built_incrementally(trial: Trial, chosen: Chosen) -> Found:
     return broken
 
 
+def _built_in_parts(trial: Trial, chosen: Chosen) -> Found:
+    """A long part, three single days and the rest, each going on from the states that the one before left."""
+    end = trial.market.shape[1]
+    cut = int(np.random.default_rng(4).integers(end - SPARE, end - 10))
+    found = trial.subject.resume(trial.panel, [cut, cut + 1, cut + 2, cut + 3])
+    return trial.differences(chosen, found[list(chosen)], trial.known(chosen))
+
+
 def _has_values(trial: Trial, chosen: Chosen) -> Found:
     """Never infinite, nothing before a symbol's first bar, something at the end of symbols that have every bar."""
     reasons = {position: _impossible(trial.full[position], trial.cut) for position in chosen}
@@ -212,6 +220,7 @@ RULES: Final = (
     Rule("history scaled", "Prices or volume times a number change nothing.", _history_scaled, _if_level_free),
     Rule("level declared", "What follows the level of prices says so.", _level_declared, _if_declared),
     Rule("built incrementally", "A day built alone equals the full build in every bit.", _built_incrementally),
+    Rule("built in parts", "A build that goes on from the last one equals it in every bit.", _built_in_parts),
     Rule("has values", "Finite or missing, and not always missing.", _has_values),
 )
 

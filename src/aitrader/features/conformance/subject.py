@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,9 @@ from aitrader.features.feature import FeatureSpec
 from aitrader.panel.panel import Panel
 from aitrader.panel.plan import plan, walk
 from aitrader.panel.scale import level_dependent
+
+if TYPE_CHECKING:
+    from aitrader.panel.program import Program
 
 Values = NDArray[np.float32]
 """Shape (columns, symbols, sessions)."""
@@ -34,35 +39,59 @@ class Claim:
     level_seen: bool | None = None
 
 
+Compute = Callable[[Panel, Sequence[int]], Values]
+"""The values of the columns at some positions on a panel."""
+
+Resume = Callable[[Panel, Sequence[int]], Values]
+"""Every column's values on a panel, built in parts that begin at some bars, each going on from the one before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Columns under test. ``compute`` returns the values of those at some positions on a panel.
+    """Columns under test. ``warmup`` is how many bars before the first wanted one any of them needs.
 
     ``named`` are symbols that some of them compare with, and that therefore have to be in the panel.
     """
 
     claims: tuple[Claim, ...]
-    compute: Callable[[Panel, Sequence[int]], Values]
+    compute: Compute
+    resume: Resume
+    warmup: int = 0
     named: tuple[str, ...] = ()
-
-    @property
-    def longest(self) -> int:
-        """The longest lookback of a column that has one."""
-        return max((claim.lookback for claim in self.claims if claim.lookback is not None), default=0)
 
 
 def subject_of(specs: Sequence[FeatureSpec]) -> Subject:
     """Return features as a subject; those that are computed together run as one program."""
 
     @cache
-    def program(chosen: tuple[int, ...]) -> Callable[..., Values]:
-        return plan([specs[position].expr for position in chosen]).run
+    def program(chosen: tuple[int, ...]) -> "Program":
+        return plan([specs[position].expr for position in chosen])
 
     def compute(panel: Panel, chosen: Sequence[int]) -> Values:
-        return program(tuple(chosen))(panel, min_names=MIN_NAMES)
+        return program(tuple(chosen)).run(panel, min_names=MIN_NAMES)
 
+    def resume(panel: Panel, cuts: Sequence[int]) -> Values:
+        return _in_parts(whole, panel, cuts)
+
+    whole = program(tuple(range(len(specs))))
     named = {str(part.params[0]) for spec in specs for part in walk(spec.expr) if part.op == "of_symbol"}
-    return Subject(tuple(map(_claim, specs)), compute, tuple(sorted(named)))
+    return Subject(tuple(map(_claim, specs)), compute, resume, whole.warmup, tuple(sorted(named)))
+
+
+def _in_parts(program: "Program", panel: Panel, cuts: Sequence[int]) -> Values:
+    from aitrader.panel.program import Build  # heavy: the compiled kernels
+
+    parts: list[Values] = []
+    states = None
+    for begin, end in pairwise([0, *cuts, panel.shape[1]]):
+        start = max(begin - program.warmup, 0)
+        values = np.empty((len(program.exprs), panel.shape[0], end - begin), dtype=np.float32)
+        build = Build(program, panel.slice(start, end), min_names=MIN_NAMES, first=begin - start, resume=states)
+        for _ in build.blocks(out=values):
+            pass
+        parts.append(values)
+        states = build.states
+    return np.concatenate(parts, axis=2)
 
 
 def _claim(spec: FeatureSpec) -> Claim:
