@@ -153,6 +153,21 @@ class Expr(Rolling):
         together = now.cov(past, within, enough) * (pairs - 1) + pairs * apart
         return together / (self.var(bars, least, ddof=0) * self.count(bars))
 
+    # Turns: peaks (this series) and troughs, each a value on the bars that make one known. Those of one side that
+    # follow each other are one turn, the most extreme of them; a bar that makes both known is passed over.
+
+    def turn(self, troughs: Operand, bars: int, nth: int = 1) -> "Expr":
+        """Value of the ``nth`` newest turn of the last ``bars`` bars; NaN if there are fewer."""
+        return self._event("turn", bars, nth, lift(troughs))
+
+    def turn_age(self, troughs: Operand, bars: int, nth: int = 1) -> "Expr":
+        """Bars since the ``nth`` newest turn became known."""
+        return self._event("turn_age", bars, nth, lift(troughs))
+
+    def turn_side(self, troughs: Operand, bars: int, nth: int = 1) -> "Expr":
+        """1 if the ``nth`` newest turn is a peak, -1 if it is a trough."""
+        return self._event("turn_side", bars, nth, lift(troughs))
+
     # Recursive: a state from the symbol's first value on. A missing bar is NaN and leaves the state as it was.
 
     def ema(self, span: int, skip: int = 0) -> "Expr":
@@ -185,6 +200,10 @@ class Expr(Rolling):
     def cumsum(self) -> "Expr":
         """Sum of all values so far. Its level depends on the first bar: use its changes, not itself."""
         return Expr("cumsum", (self,))
+
+    def sum_since(self, event: Operand) -> "Expr":
+        """Sum of the values since ``event`` was last neither 0 nor NaN, that bar included; before that, of all."""
+        return Expr("sum_since", (self, lift(event)))
 
     def adaptive_mean(self, weight: Operand) -> "Expr":
         """Mean that moves by ``weight`` of the way to the value, begun with the value before the first weight."""

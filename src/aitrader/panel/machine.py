@@ -10,12 +10,12 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from aitrader.panel.kernels import distribution, elementwise, merging, paths, recursive, results, windows
+from aitrader.panel.kernels import distribution, elementwise, events, merging, paths, recursive, results, windows
 from aitrader.panel.kernels.kernel import SAME, address, prepare, reach, slots
 
 __all__ = ["Machine", "Memory", "Output", "Span", "Step", "prepare", "reach", "slots"]
 
-KERNEL_FILES: Final = (elementwise, merging, results, windows, recursive, paths, distribution)
+KERNEL_FILES: Final = (elementwise, merging, results, windows, recursive, paths, distribution, events)
 """Importing them registers their kernels."""
 
 EMIT, EMIT_PRODUCT, STAGE = "emit", "emit_product", "stage"

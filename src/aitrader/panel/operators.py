@@ -22,11 +22,14 @@ ROLLING: Final = (
 PAIRED: Final = ("corr", "cov", "beta")
 """As ``ROLLING``, with a second series."""
 
-RECURSIVE: Final = ("ema", "ewm", "wilder", "wilder_sum", "cumsum", "adaptive_mean", "sar", "supertrend")
+EVENTS: Final = ("latest", "since", "turn", "turn_age", "turn_side")
+"""Of the newest values that are there, or of two series' turns. Parameters: bars, which."""
+
+RECURSIVE: Final = ("ema", "ewm", "wilder", "wilder_sum", "cumsum", "adaptive_mean", "sar", "supertrend", "sum_since")
 _ACROSS: Final = ("rank_across", "zscore_across", "demean_across", "winsorize_across", "mean_across")
 CROSS: Final = frozenset({*_ACROSS, "of_symbol"})
 
-METHODS: Final = frozenset({"shift", "count", *ROLLING, *PAIRED, *RECURSIVE, *_ACROSS})
+METHODS: Final = frozenset({"shift", "count", *ROLLING, *PAIRED, *EVENTS, *RECURSIVE, *_ACROSS})
 """What text may call; ``of_symbol`` is for the configured market alone."""
 
 EXTRA: Final = {"std": ("ddof", 1), "var": ("ddof", 1), "argmin": ("oldest", 0), "argmax": ("oldest", 0)}

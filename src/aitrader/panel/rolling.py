@@ -145,6 +145,17 @@ class Rolling:
         """
         return self._rolling("entropy", bars, min_periods, (whole("bins", bins, least=2),))
 
+    def latest(self, bars: int, nth: int = 1) -> Self:
+        """The ``nth`` newest value that is there; NaN if there are fewer."""
+        return self._event("latest", bars, nth)
+
+    def since(self, bars: int, nth: int = 1) -> Self:
+        """Bars since the ``nth`` newest value that is there, 0 for the current bar; NaN if there are fewer."""
+        return self._event("since", bars, nth)
+
+    def _event(self, op: str, bars: int, nth: int, *others: Self) -> Self:
+        return type(self)(op, (self, *others), (whole(op, bars, least=1), whole("nth", nth, least=1)))
+
     def _rolling(
         self,
         op: str,
