@@ -43,7 +43,7 @@ def true_range(h, lo, c):
     return spread
 
 
-def macd(c, fast=12, slow=26):
+def macd(c, fast, slow):
     """Both means begin on the same bar, so that the fast one leaves out the first closes."""
     quick, calm = ema(c[slow - fast :], fast), ema(c, slow)
     return aligned(quick, 250), aligned(calm, 250)
@@ -203,7 +203,7 @@ def oscillators(o, h, lo, c, tr):
     pressure = c - pd.concat([lo, c.shift(1)], axis=1).min(axis=1)
     seven, fourteen, twentyeight = (pressure[-bars:].sum() / tr[-bars:].sum() for bars in (7, 14, 28))
     middle = (h + lo) / 2
-    quick, calm = macd(c)
+    quick, calm = aligned(ema(c, 12), 250), aligned(ema(c, 26), 250)
     ppo = 100 * (quick - calm) / calm
     index = rsi(c, 14)
     simple = (c / c.shift(1) - 1).to_numpy()

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from aitrader.features.bars import macd_line, true_range, within_range
+from aitrader.features.bars import true_range, within_range
 from aitrader.features.feature import feature
 from aitrader.features.momentum import momentum, rsi
 from aitrader.panel.expr import Expr, minimum, where
@@ -69,9 +69,11 @@ def ppo(close: Expr, *, fast: int = 12, slow: int = 26) -> Expr:
 
     Unit: percent of the slow mean. NaN until ``slow`` bars are there.
 
-    Source: Appel (2005), Technical Analysis, ch. 8; TA-Lib PPO with exponential means.
+    Source: Appel (2005), Technical Analysis, ch. 8; TA-Lib PPO with exponential means, each begun on its own.
     """
-    return 100 * macd_line(close, fast, slow) / close.ema(slow)
+    if fast >= slow:
+        raise ValueError(f"ppo: fast = {fast} is not shorter than slow = {slow}")
+    return 100 * (close.ema(fast) / close.ema(slow) - 1)
 
 
 @feature
