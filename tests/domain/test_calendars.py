@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import exchange_calendars
 import pytest
 
-from aitrader.domain.calendars import FIRST, LAST, NAMES, calendar
+from aitrader.domain.calendars import FIRST, LAST, NAMES, calendar, planned
 from aitrader.errors import UnknownNameError
 
 
@@ -69,3 +69,16 @@ def test_crypto_trades_every_utc_day():
 def test_an_unknown_calendar_lists_the_known_ones():
     with pytest.raises(UnknownNameError, match="XNYS"):
         calendar("XLON")
+
+
+def test_a_closure_that_nobody_could_plan_is_a_session_of_the_plan():
+    surprises = set(planned("XNYS").sessions) - set(calendar("XNYS").sessions)
+
+    assert date(2001, 9, 11) in surprises
+    assert date(2012, 10, 29) in surprises
+    assert len(surprises) == 11
+    assert set(calendar("XNYS").sessions) < set(planned("XNYS").sessions)
+    assert planned("XNYS").close_of(date(2001, 9, 11)) == datetime(2001, 9, 11, 20, 0, tzinfo=UTC)
+    assert planned("24/7") is calendar("24/7")
+    with pytest.raises(UnknownNameError):
+        planned("XLON")

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from aitrader.domain.closures import CLOSED, CLOSES_AT_13, CLOSES_AT_14
+from aitrader.domain.closures import CLOSED, CLOSES_AT_13, CLOSES_AT_14, UNPLANNED
 from aitrader.registry import unknown_name
 
 FIRST: Final = date(1990, 1, 1)
@@ -75,11 +75,23 @@ def calendar(name: str) -> Calendar:
     """
     if name not in NAMES:
         raise unknown_name("calendar", name, NAMES)
-    return _new_york() if name == "XNYS" else _always()
+    return _new_york(frozenset(_listed(CLOSED))) if name == "XNYS" else _always()
 
 
-def _new_york() -> Calendar:
-    zone, closed = ZoneInfo(_TIME_ZONES["XNYS"]), frozenset(_listed(CLOSED))
+@cache
+def planned(name: str) -> Calendar:
+    """Return the calendar as it was known long before: a day on which the venue was shut by surprise is a session.
+
+    Raises
+    ------
+    UnknownNameError
+        No such calendar.
+    """
+    return _new_york(frozenset(_listed(CLOSED)).difference(_listed(UNPLANNED))) if name == "XNYS" else calendar(name)
+
+
+def _new_york(closed: frozenset[date]) -> Calendar:
+    zone = ZoneInfo(_TIME_ZONES["XNYS"])
     early = dict.fromkeys(_listed(CLOSES_AT_13), time(13)) | dict.fromkeys(_listed(CLOSES_AT_14), time(14))
     sessions = tuple(day for day in _days() if day.weekday() < 5 and day not in closed)
     opens = tuple(datetime.combine(day, time(9, 30), zone).astimezone(UTC) for day in sessions)
