@@ -4,7 +4,7 @@ from math import log
 
 from aitrader.features.bars import log_return, most, true_range
 from aitrader.features.feature import feature
-from aitrader.panel.expr import Expr, minimum, where
+from aitrader.panel.expr import Expr, minimum
 
 
 @feature
@@ -190,7 +190,7 @@ def relative_volatility_index(close: Expr, *, bars: int = 10, smooth: int = 14) 
     Source: Dorsey (1993), Stocks & Commodities 11(6), with Wilder's means.
     """
     spread, change = close.std(bars, ddof=0), close - close.shift(1)
-    rise, fall = where(change > 0, spread, 0).wilder(smooth), where(change < 0, spread, 0).wilder(smooth)
+    rise, fall = ((change > 0) * spread).wilder(smooth), ((change < 0) * spread).wilder(smooth)
     return 100 * rise / (rise + fall)
 
 
