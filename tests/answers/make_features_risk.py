@@ -30,6 +30,7 @@ def tails(r):
     low, high = np.quantile(r, [TAIL, 1 - TAIL])
     return {
         "value_at_risk": -low,
+        "expected_shortfall": -np.sort(r)[: int((len(r) - 1) * TAIL) + 1].mean(),
         "gaussian_value_at_risk": -stats.norm(mean, deviation).ppf(TAIL),
         "gaussian_expected_shortfall": -(mean + deviation * normal),
         "cornish_fisher_value_at_risk": -(mean + deviation * corrected(TAIL, skew, kurt)),
@@ -41,6 +42,10 @@ def tails(r):
 def falls(close, bars):
     """Return the fall from the highest of ``bars`` closes, for each of the last ``bars`` closes."""
     return np.array([1 - close[k] / close[k - bars + 1 : k + 1].max() for k in range(len(close) - bars, len(close))])
+
+
+def deepest(close):
+    return (1 - close / np.maximum.accumulate(close)).max()
 
 
 def slope(r, market):
@@ -90,6 +95,8 @@ def expected(close, market):
         "worst_return": -r[-60:].min(),
         "best_return": r[-20:].max(),
         "current_drawdown": 1 - close[-1] / close[-250:].max(),
+        "max_drawdown": deepest(close[-250:]),
+        "calmar": (close[-1] / close[-251] - 1) / deepest(close[-251:]),
         "drawdown_age": 249 - int(np.argmax(close[-250:])),
         "pain_index": falls(close, 120).mean(),
         "time_under_water": (falls(close, 120) > 0).mean(),

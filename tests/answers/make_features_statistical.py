@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 HERE = Path(__file__).parent
 
@@ -54,6 +54,17 @@ def orders(closes, count):
     return pd.Series(triples).value_counts().to_numpy()
 
 
+def autocorrelation(x, lag):
+    far = x - x.mean()
+    return (far[lag:] * far[:-lag]).sum() / (far**2).sum()
+
+
+def fractional_difference(prices, order):
+    """Return the first weights of (1 - L) ** order times log prices, all counted from the oldest."""
+    newest_first = (prices - prices[0])[::-1]
+    return sum((-1) ** k * special.binom(order, k) * price for k, price in enumerate(newest_first))
+
+
 def regression(x, y):
     """Return slope, its t-statistic, the last residual over the standard error."""
     fit = stats.linregress(x, y)
@@ -70,6 +81,7 @@ def expected(b):
     up = (quarter > 0).mean()
     square = half_year**2, r[-121:-1] ** 2
     level = regression(prices[-121:-1], half_year)
+    rho = {lag: autocorrelation(half_year, lag) for lag in range(1, 6)}
     line = regression(np.arange(60.0), prices[-60:])
     bipower = (np.abs(quarter) * np.abs(r[-61:-1])).sum()
     ratio = variance_ratio(prices[-121:], 5)
@@ -86,10 +98,15 @@ def expected(b):
         "price_rank": stats.rankdata(close[-250:])[-1] / 250,
         "up_share": up,
         "sign_entropy": entropy([up, 1 - up]) / log(2),
+        "return_entropy": entropy(np.histogram(half_year, bins=10)[0]) / log(10),
         "trend_residual": line[2],
         "trend_t_statistic": line[1],
         "jump_share": 1 - pi / 2 * bipower / (quarter**2).sum(),
         "signed_variation": (np.sign(quarter) * quarter**2).sum() / (quarter**2).sum(),
+        "partial_autocorrelation": (rho[2] - rho[1] ** 2) / (1 - rho[1] ** 2),
+        "ljung_box": 120 * 122 * sum(rho[lag] ** 2 / (120 - lag) for lag in range(1, 6)),
+        "rescaled_range": np.ptp(np.cumsum(half_year - half_year.mean())) / half_year.std() / sqrt(120),
+        "fractional_difference": fractional_difference(prices[-101:], 0.4),
         "permutation_entropy": entropy(orders(close, 60)) / log(6),
         "runs_test": runs_test(list(quarter > 0)),
         "variance_ratio": ratio,

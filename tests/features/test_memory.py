@@ -21,6 +21,12 @@ def _closes(log_returns):
     return 50 * np.exp(np.concatenate([[0.0], np.cumsum(log_returns)]))
 
 
+def _anis_lloyd(bars):
+    """Return the mean rescaled range of independent normal returns: Anis & Lloyd (1976), Biometrika 63(1)."""
+    sums = sum(math.sqrt((bars - n) / n) for n in range(1, bars))
+    return math.gamma((bars - 1) / 2) / math.gamma(bars / 2) * sums / math.sqrt(math.pi * bars)
+
+
 @pytest.fixture(scope="module")
 def walks():
     """Two hundred random walks of 400 closes."""
@@ -54,6 +60,24 @@ def test_random_walks_look_like_random_walks(value, walks):
     assert value("hurst", walks)[:, -1].mean() == pytest.approx(0.5, abs=0.06)
     assert value("permutation_entropy", walks)[:, -1].mean() > 0.93
     assert np.quantile(value("dickey_fuller", walks)[:, -1], 0.05) == pytest.approx(-2.9, abs=0.3)
+
+
+def test_the_statistics_of_random_walks_have_their_distribution(value, walks):
+    assert (value("ljung_box", walks)[:, -1] > 11.07).mean() == pytest.approx(0.05, abs=0.04)
+    assert value("rescaled_range", walks)[:, -1].mean() == pytest.approx(_anis_lloyd(120), abs=0.04)
+    assert value("partial_autocorrelation", walks)[:, -1].mean() == pytest.approx(
+        -2 / 120, abs=0.02
+    )  # small-sample bias
+
+
+def test_a_difference_between_none_and_one_lies_between_level_and_return(value):
+    closes = 50 * np.exp(np.random.default_rng(1).normal(0, 0.01, 300).cumsum())
+    prices = np.log(closes)
+
+    level, change = (value("fractional_difference", closes, order=order)[0, -1] for order in (1e-9, 1.0))
+
+    assert level == pytest.approx(prices[-1] - prices[-101], rel=1e-5)
+    assert change == pytest.approx(prices[-1] - prices[-2], rel=1e-5)
 
 
 def test_a_trend_has_a_greater_exponent_than_a_price_that_is_drawn_back(value):

@@ -44,6 +44,8 @@ ORACLES = [
     ("empyrical", "omega_ratio", "omega", lambda x: x),
     ("empyrical", "tail_ratio", "tail_ratio", lambda x: x),
     ("empyrical", "value_at_risk_5pct", "value_at_risk", lambda x: -x),
+    ("empyrical", "conditional_value_at_risk_5pct", "expected_shortfall", lambda x: -x),
+    ("empyrical", "max_drawdown", column("close").max_drawdown(ALL + 1), lambda x: -x),
     ("empyrical", "downside_risk", "downside_deviation", lambda x: x * YEAR),
     ("empyrical", "alpha", "market_alpha", lambda x: (1 + x) ** 252 - 1),
     ("empyrical", "beta", "market_beta", lambda x: x),
@@ -63,6 +65,12 @@ def test_equals_the_published_figure(case, told, last):
     library, figure, what, same = case
 
     np.testing.assert_allclose(same(last(what)), [row[library][figure] for row in told], rtol=3e-6)
+
+
+def test_calmar_is_the_return_over_the_deepest_fall(told, last):
+    expected = [row["empyrical"]["total_return"] / -row["empyrical"]["max_drawdown"] for row in told]
+
+    np.testing.assert_allclose(last("calmar"), expected, rtol=3e-6)
 
 
 def _closes(returns):
@@ -97,6 +105,15 @@ def test_betas_of_falling_and_rising_markets_are_those_of_their_own_days(registr
     assert (down, up) == pytest.approx((2.0, 0.5), rel=1e-5)
 
 
+def test_the_deepest_fall_counts_even_after_a_new_high(registry, make_panel):
+    closes = np.array([100, 120, 90, 130, 117, 140.0])
+
+    falls = _value(registry, make_panel, "max_drawdown", closes, bars=6)[0]
+
+    assert falls[4:] == pytest.approx([0.25, 0.25])
+    assert _value(registry, make_panel, "max_drawdown", closes, bars=3)[0, -1] == pytest.approx(0.1)
+
+
 def test_a_symbol_that_is_the_market_has_no_alpha_and_nothing_of_its_own(registry, make_panel):
     closes = _closes(np.random.default_rng(1).normal(0, 0.01, 120))
 
@@ -106,12 +123,15 @@ def test_a_symbol_that_is_the_market_has_no_alpha_and_nothing_of_its_own(registr
 
 
 @pytest.mark.parametrize("name", ["sharpe", "sortino", "omega", "payoff_ratio", "kelly_fraction", "tail_ratio",
-                                  "cornish_fisher_value_at_risk", "coskewness", "appraisal_ratio"])  # fmt: skip
+                                  "calmar", "coskewness", "appraisal_ratio",
+                                  "cornish_fisher_value_at_risk"])  # fmt: skip
 def test_a_constant_close_has_no_ratio(registry, make_panel, name):
     assert np.isnan(_value(registry, make_panel, name, np.full((3, 300), 7.3))).all()
 
 
-@pytest.mark.parametrize("name", ["value_at_risk", "worst_return", "pain_index", "current_drawdown"])
+@pytest.mark.parametrize(
+    "name", ["value_at_risk", "expected_shortfall", "max_drawdown", "worst_return", "pain_index", "current_drawdown"]
+)
 def test_a_constant_close_loses_nothing(registry, make_panel, name):
     assert _value(registry, make_panel, name, np.full((3, 300), 7.3))[:, -1].tolist() == [0, 0, 0]
 
@@ -119,8 +139,8 @@ def test_a_constant_close_loses_nothing(registry, make_panel, name):
 def test_losses_are_positive(registry, make_panel):
     closes = _closes(np.random.default_rng(2).normal(0, 0.02, 300))
 
-    for name in ("value_at_risk", "gaussian_value_at_risk", "cornish_fisher_value_at_risk",
-                 "gaussian_expected_shortfall", "cornish_fisher_expected_shortfall", "worst_return"):  # fmt: skip
+    for name in ("value_at_risk", "gaussian_value_at_risk", "cornish_fisher_value_at_risk", "worst_return",
+                 "expected_shortfall", "gaussian_expected_shortfall", "cornish_fisher_expected_shortfall"):  # fmt: skip
         assert _value(registry, make_panel, name, closes)[0, -1] > 0.01
 
 

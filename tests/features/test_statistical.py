@@ -52,6 +52,14 @@ def test_signs_are_most_uncertain_when_half_of_them_are_up(value):
     assert value("up_share", mixed)[0, -1] == 0.5
 
 
+def test_returns_spread_evenly_have_the_greatest_entropy(value):
+    even = _closes(np.random.default_rng(1).permutation(np.repeat(np.linspace(-0.01, 0.01, 10), 12)))
+    jumpy = _closes(np.r_[np.full(119, 0.001), 0.2])
+
+    assert value("return_entropy", even)[0, -1] == pytest.approx(1)
+    assert value("return_entropy", jumpy)[0, -1] < 0.05
+
+
 def test_a_single_jump_is_nearly_all_of_the_variance(value):
     changes = np.tile([0.001, -0.001], 30)
     changes[40] = 0.2
@@ -77,6 +85,7 @@ def test_a_close_above_its_line_has_a_positive_residual(value):
 @pytest.mark.parametrize("name", ["return_zscore", "return_t_statistic", "jarque_bera", "geary_ratio", "trend_residual",
                                   "trend_t_statistic", "quantile_skewness", "jump_share", "signed_variation",
                                   "variance_ratio", "hurst", "dickey_fuller", "mean_reversion_speed", "arch_effect",
-                                  "leverage_effect", "runs_test", "fractal_dimension"])  # fmt: skip
+                                  "leverage_effect", "runs_test", "ljung_box", "rescaled_range",
+                                  "fractal_dimension"])  # fmt: skip
 def test_a_constant_close_has_nothing_to_measure(value, name):
     assert np.isnan(value(name, np.full((1, 300), 0.1))).all()

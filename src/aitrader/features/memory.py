@@ -20,6 +20,37 @@ def autocorrelation(close: Expr, *, bars: int = 60, lag: int = 1) -> Expr:
 
 
 @feature
+def partial_autocorrelation(close: Expr, *, bars: int = 120) -> Expr:
+    """Autocorrelation of log returns two bars apart that one bar apart does not explain.
+
+    Unit: correlation, -1 to 1. NaN until four fifths of the ``bars`` returns are there, and where the close is
+    constant.
+
+    Source: Box, Jenkins & Reinsel (1994), Time Series Analysis, 3rd ed., sec. 3.2.5, lag 2.
+    """
+    change = log_return(close)
+    first, second = (change.autocorr(bars, lag, most(bars)) for lag in (1, 2))
+    return (second - first**2) / (1 - first**2)
+
+
+@feature
+def ljung_box(close: Expr, *, bars: int = 120, lags: int = 5) -> Expr:
+    """Ljung-Box statistic of log returns: whether any of the first ``lags`` autocorrelations is there.
+
+    Unit: chi-squared with ``lags`` degrees of freedom (above 11.07 for 5: correlated at 5 %). NaN until four fifths of
+    the ``bars`` returns are there, and where the close is constant.
+
+    Source: Ljung & Box (1978), Biometrika 65(2).
+    """
+    change = log_return(close)
+    values = change.count(bars)
+    total = change.autocorr(bars, 1, most(bars)) ** 2 / (values - 1)
+    for lag in range(2, lags + 1):
+        total += change.autocorr(bars, lag, most(bars)) ** 2 / (values - lag)
+    return values * (values + 2) * total
+
+
+@feature
 def permutation_entropy(close: Expr, *, bars: int = 60) -> Expr:
     """Entropy of the order in which three closes in a row stand, over ``bars`` bars; of equal ones the older is lower.
 
@@ -104,6 +135,35 @@ def hurst(close: Expr, *, bars: int = 120) -> Expr:
     spreads = [(close / close.shift(2**p)).log().std(bars, most(bars)).log() for p in powers]
     slope = spreads[4] * 2 - spreads[0] * 2 + spreads[3] - spreads[1]
     return slope / (10 * log(2))
+
+
+@feature
+def rescaled_range(close: Expr, *, bars: int = 120) -> Expr:
+    """Range of the running sums of log returns about their mean, in deviations that grow with the root of time.
+
+    Unit: none, 1.15 on average for a random walk of 120 bars, more with trends. NaN until four fifths of the ``bars``
+    returns are there, and where the close is constant. Costs a pass over the window per bar.
+
+    Source: Lo (1991), Econometrica 59(5), V with q = 0, after Hurst (1951).
+    """
+    change = log_return(close)
+    deviation = change.std(bars, most(bars), ddof=0) * change.count(bars).sqrt()
+    return change.adjusted_range(bars, most(bars)) / deviation
+
+
+@feature
+def fractional_difference(close: Expr, *, bars: int = 100, order: float = 0.4) -> Expr:
+    """Fractional difference of the log close, counted from the close before the ``bars`` last.
+
+    It remembers the level longer than a return, and forgets it in the end. Differences of ``order - 1`` of log returns
+    are those of ``order`` of the log close, and free of its level.
+
+    Unit: log price. NaN until four fifths of the ``bars`` returns are there; a missing one counts as 0. Costs a pass
+    over the window per bar.
+
+    Source: Lopez de Prado (2018), Advances in Financial Machine Learning, sec. 5.5 (fixed-width window).
+    """
+    return log_return(close).fracdiff(bars, order - 1, most(bars))
 
 
 @feature

@@ -5,6 +5,7 @@ Returns are simple ones, the risk-free rate is 0; nothing is annualised.
 
 from aitrader.features.bars import most, on_pairs, simple_return
 from aitrader.features.feature import feature
+from aitrader.features.momentum import momentum
 from aitrader.features.risk import downside_deviation, idiosyncratic_volatility
 from aitrader.panel.expr import Expr, maximum
 
@@ -31,6 +32,17 @@ def sortino(close: Expr, *, bars: int = 250) -> Expr:
     Source: Sortino & Price (1994), J. Investing 3(3), with a target of 0.
     """
     return simple_return(close).mean(bars, most(bars)) / downside_deviation(close, bars=bars)
+
+
+@feature
+def calmar(close: Expr, *, bars: int = 250) -> Expr:
+    """Return over ``bars`` bars over the deepest fall within them; 250 bars are a year.
+
+    Unit: ratio. NaN until ``bars + 1`` bars are there, and where the close never fell.
+
+    Source: Young (1991), Futures 20(1), over ``bars`` bars instead of 36 months.
+    """
+    return momentum(close, bars=bars) / close.max_drawdown(bars + 1, most(bars))
 
 
 @feature

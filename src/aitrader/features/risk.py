@@ -113,6 +113,17 @@ def value_at_risk(close: Expr, *, bars: int = 250, share: float = 0.05) -> Expr:
 
 
 @feature
+def expected_shortfall(close: Expr, *, bars: int = 250, share: float = 0.05) -> Expr:
+    """Mean loss of the worst ``share`` of the last ``bars`` bars.
+
+    Unit: fraction, positive for a loss. NaN until four fifths of the ``bars`` returns are there.
+
+    Source: Acerbi & Tasche (2002), J. Banking & Finance 26(7), historical: the bars at or beyond the value at risk.
+    """
+    return -simple_return(close).tail_mean(bars, share, most(bars))
+
+
+@feature
 def gaussian_value_at_risk(close: Expr, *, bars: int = 250, share: float = 0.05) -> Expr:
     """Loss that ``share`` of bars exceed if returns are normal with the window's mean and standard deviation.
 
@@ -220,6 +231,17 @@ def current_drawdown(close: Expr, *, bars: int = 250) -> Expr:
     Source: Magdon-Ismail & Atiya (2004), Risk 17(10), with a peak at most ``bars`` bars old.
     """
     return 1 - close / close.max(bars, most(bars))
+
+
+@feature
+def max_drawdown(close: Expr, *, bars: int = 250) -> Expr:
+    """Deepest fall from a close to a later one within the last ``bars`` bars.
+
+    Unit: fraction, 0 if the close never fell. NaN until four fifths of the ``bars`` bars are there.
+
+    Source: Magdon-Ismail & Atiya (2004), Risk 17(10).
+    """
+    return close.max_drawdown(bars, most(bars))
 
 
 @feature

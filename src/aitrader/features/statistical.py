@@ -175,6 +175,18 @@ def sign_entropy(close: Expr, *, bars: int = 60) -> Expr:
 
 
 @feature
+def return_entropy(close: Expr, *, bars: int = 120, bins: int = 10) -> Expr:
+    """Entropy of log returns in ``bins`` equal bins between the smallest and the largest of ``bars`` bars.
+
+    Unit: share of the greatest, 1 when every bin holds as many; less with heavy tails. NaN until four fifths of the
+    ``bars`` returns are there.
+
+    Source: Shannon (1948), Bell System Technical J. 27(3), sec. 6.
+    """
+    return log_return(close).entropy(bars, bins, most(bars))
+
+
+@feature
 def trend_residual(close: Expr, *, bars: int = 60) -> Expr:
     """Log close's distance to its least-squares line, by the line's standard error.
 
