@@ -33,6 +33,10 @@ _PRAGMAS: Final = (
     "trusted_schema = OFF",
 )
 _PATIENCE_S: Final = 5.0
+_LAST_ROWS: Final = select(*(select(func.max(table.c.seq)).scalar_subquery() for table in (CHAIN, *FAMILIES)))
+"""The number of the last row of each table; made once, because it is asked before every row."""
+
+_BEGIN: Final = {kind: text(f"BEGIN {kind}") for kind in ("IMMEDIATE", "DEFERRED")}
 _RESTORE: Final = "Restore it from a backup, or rebuild it from the broker with `aitrader reconcile --rebuild`."
 _FREE: Final = "Free space or repair the disk, then run again: nothing is lost."
 
@@ -164,8 +168,7 @@ class DatabaseJournal:
             raise Damage(f"row {anchor.seq} was recorded and is gone; {len(self._rows)} rows are left")
 
     def _grown(self) -> bool:
-        counted = [select(func.max(table.c.seq)).scalar_subquery() for table in (CHAIN, *FAMILIES)]
-        return any((last or 0) > len(self._rows) for last in self._connection.execute(select(*counted)).one())
+        return any((last or 0) > len(self._rows) for last in self._connection.execute(_LAST_ROWS).one())
 
     def _read(self, known: int) -> None:
         chain = self._connection.execute(
@@ -210,7 +213,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _transaction(connection: Connection, kind: str) -> Iterator[None]:
     """Run the block in one transaction; ``IMMEDIATE`` shuts out other writers before anything is read."""
     with connection.begin():
-        connection.execute(text(f"BEGIN {kind}"))
+        connection.execute(_BEGIN[kind])
         yield
 
 
