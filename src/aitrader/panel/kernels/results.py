@@ -15,34 +15,32 @@ from aitrader.panel.kernels.kernel import IRREGULAR, SAME, WROTE, inlined, kerne
 
 @inlined
 def _ratio(top, bottom):
-    return top / bottom if bottom > 0.0 else np.nan
+    return top / (bottom if bottom > 0.0 else np.nan)
 
 
 @inlined
 def _variance(m2, _, n, ddof):
-    return _ratio(m2, n - ddof)
+    return m2 * _ratio(1.0, n - ddof)
 
 
 @inlined
 def _deviation(m2, _, n, ddof):
-    return math.sqrt(_ratio(m2, n - ddof))
+    return math.sqrt(m2 * _ratio(1.0, n - ddof))
 
 
 @inlined
 def _skewness(m3, m2, n, _):
     """Joanes & Gill (1998), The Statistician 47(1), G1."""
-    if n > 2.0 and m2 > 0.0:
-        return n * math.sqrt(n - 1.0) / (n - 2.0) * (m3 / (m2 * math.sqrt(m2)))
-    return np.nan
+    spread = m2 if n > 2.0 and m2 > 0.0 else np.nan
+    return n * math.sqrt(n - 1.0) / (n - 2.0) * (m3 / (spread * math.sqrt(spread)))
 
 
 @inlined
 def _kurtosis(m4, m2, n, _):
     """Joanes & Gill (1998), The Statistician 47(1), G2."""
-    if n > 3.0 and m2 > 0.0:
-        free = (n - 2.0) * (n - 3.0)
-        return n * (n * n - 1.0) / free * (m4 / (m2 * m2)) - 3.0 * (n - 1.0) ** 2 / free
-    return np.nan
+    spread = m2 if n > 3.0 and m2 > 0.0 else np.nan
+    free = (n - 2.0) * (n - 3.0)
+    return n * (n * n - 1.0) / free * (m4 / (spread * spread)) - 3.0 * (n - 1.0) * (n - 1.0) / free
 
 
 def _counted(formula: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,7 +62,8 @@ def _counted(formula: Callable[..., Any]) -> Callable[..., Any]:
                 continue
             for bar in range(grown):
                 out[bar] = formula(first[bar], second[bar], float(max(bar - lead + 1, 0)), extra)
-            for bar in range(grown, bars):
+            first, second, out = first[grown:], second[grown:], out[grown:]
+            for bar in range(bars - grown):
                 out[bar] = formula(first[bar], second[bar], window, extra)
         return WROTE
 
@@ -82,8 +81,9 @@ for _name, _formula in {
 
 @inlined
 def _correlation(comoment, left, right):
-    ratio = _ratio(comoment, math.sqrt(left) * math.sqrt(right))
-    return min(max(ratio, -1.0), 1.0) + ratio * 0.0
+    ratio = _ratio(comoment, math.sqrt(left * right))
+    bounded = 1.0 if ratio > 1.0 else ratio
+    return -1.0 if bounded < -1.0 else bounded
 
 
 @inlined
@@ -99,9 +99,8 @@ def _slope(comoment, ages, _):
 
 @inlined
 def _rsquare(comoment, spread, ages):
-    part = _ratio(comoment, math.sqrt(spread))
-    share = _ratio(part * part, ages)
-    return (1.0 if share > 1.0 else share) + share * 0.0
+    share = _ratio(comoment * comoment, spread * ages)
+    return 1.0 if share > 1.0 else share
 
 
 @inlined

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from aitrader.panel.kernels.kernel import WROTE, inlined, kernel, registers
+from aitrader.panel.kernels.kernel import IRREGULAR, WROTE, inlined, kernel, registers
 
-LANES = 8
-"""Sorted windows that are updated side by side: one vector register of float64 on wide machines."""
+LANES = 24
+"""Sorted windows that are updated side by side: enough to fill vectors, few enough to stay in the first cache."""
 
 
 @kernel("shift", reach=lambda numbers, _: int(numbers[0]))
@@ -43,98 +43,145 @@ def mean_distance(cells, size, inputs, outs, numbers, memory, leads):
     return WROTE
 
 
+@inlined
+def _compared(values, age, score):
+    """Add to each bar's score 1 if the value ``age`` bars before it is smaller, and 1 if it is not larger."""
+    now, past, score = values[age:], values[: len(values) - age], score[age:]
+    for bar in range(len(now)):
+        score[bar] += (1.0 if past[bar] < now[bar] else 0.0) + (1.0 if past[bar] <= now[bar] else 0.0)
+
+
 @kernel("rank", reach=lambda numbers, _: int(numbers[0]) - 1)
 def rank(cells, size, inputs, outs, numbers, memory, leads):
-    """Mean rank of the current value in its window over the number of values.
+    """Mean rank of the current value in its window over the number of values; the second input is their presence.
 
     ``numbers`` holds how many windows there are, then for each, shortest first, its bars and its least values: they
     share one pass, since a longer window only looks further back.
     """
     grids = registers(cells, size)
     symbols, bars = grids[outs[0]].shape
-    doubled, counts = np.empty(bars), np.empty(bars)  # twice the mean rank: 2 x smaller + equal, itself included, + 1
+    lead = leads[inputs[1]]
+    doubled, counts = np.empty(bars), np.zeros(bars)  # twice the mean rank: 2 x smaller + equal, itself included, + 1
     for symbol in range(symbols):
-        values = grids[inputs[0], symbol]
+        values, present = grids[inputs[0], symbol], grids[inputs[1], symbol]
         doubled[:] = 1.0
         counts[:] = 0.0
         age = 0
         for window in range(int(numbers[0])):
             length, least = int(numbers[1 + 2 * window]), numbers[2 + 2 * window]
             while age < min(length, bars):
-                now, past, score, count = values[age:], values[: bars - age], doubled[age:], counts[age:]
-                for bar in range(bars - age):
-                    score[bar] += (1.0 if past[bar] < now[bar] else 0.0) + (1.0 if past[bar] <= now[bar] else 0.0)
-                    count[bar] += 1.0 if past[bar] == past[bar] else 0.0  # false for NaN alone
+                _compared(values, age, doubled)
+                if lead == IRREGULAR:
+                    past, count = present[: bars - age], counts[age:]
+                    for bar in range(bars - age):
+                        count[bar] += past[bar]
                 age += 1
+            if lead != IRREGULAR:
+                for bar in range(bars):
+                    counts[bar] = max(min(bar - lead + 1, length), 0)
             out = grids[outs[window], symbol]
             for bar in range(bars):
-                known = doubled[bar] / (2.0 * max(counts[bar], 1.0)) + values[bar] * 0.0
-                out[bar] = known if counts[bar] >= least else np.nan
+                least_there = 0.0 if counts[bar] >= least else np.nan
+                out[bar] = doubled[bar] / (2.0 * max(counts[bar], 1.0)) + values[bar] * 0.0 + least_there
     return WROTE
 
 
 @inlined
-def _replace(ordered, length, old, new, before):
-    """Take ``old`` out of each lane's sorted window and put ``new`` in; infinities are what is not there."""
-    before[:] = -np.inf
-    for place in range(length):
-        for lane in range(LANES):
-            here, after = ordered[place, lane], ordered[place + 1, lane]
-            kept = here if here < old[lane] else after
-            least = kept if kept < new[lane] else new[lane]
-            ordered[place, lane] = least if least > before[lane] else before[lane]
-            before[lane] = kept
+def _feed(values, first, pieces, step, back):
+    """Return what enters each lane's window, move by move, shape (back + step, lanes); infinities: nothing.
+
+    A lane is a piece of a symbol's history: ``step`` bars, and ``back`` bars before them.
+    """
+    symbols, bars = values.shape
+    feed = np.full((back + step, LANES), np.inf)
+    for lane in range(min(LANES, symbols * pieces - first)):
+        row, begin = values[(first + lane) // pieces], (first + lane) % pieces * step - back
+        for move in range(max(0, -begin), min(back + step, bars - begin)):
+            feed[move, lane] = np.inf if np.isnan(row[begin + move]) else row[begin + move]
+    return feed
 
 
 @inlined
-def _at(ordered, lane, count, share):
-    """Return a quantile of the ``count`` smallest: NumPy's default, linear between neighbours."""
-    place = share * (count - 1.0)
-    below = int(place)
-    part = place - below
-    low = ordered[below, lane]
-    return low + (ordered[below + 1, lane] - low) * part if part > 0.0 else low
+def _replaced(now, after, length, old, new):
+    """Write to ``after`` each lane's sorted window ``now`` without ``old`` and with ``new``.
+
+    Both begin with a row of minus infinity and end with infinities. No place depends on the one before it.
+    """
+    for place in range(1, length + 1):
+        below, here, above, out = now[place - 1], now[place], now[place + 1], after[place]
+        for lane in range(LANES):
+            kept_below = below[lane] if below[lane] < old[lane] else here[lane]
+            kept = here[lane] if here[lane] < old[lane] else above[lane]
+            least = kept if kept < new[lane] else new[lane]
+            out[lane] = kept_below if kept_below > least else least
+
+
+@inlined
+def _counted(counts, length, old, new):
+    """Bring the lanes' numbers of values up to date, and return how many lanes have fewer than ``length``."""
+    short = 0
+    for lane in range(LANES):
+        counts[lane] += (1.0 if new[lane] < np.inf else 0.0) - (1.0 if old[lane] < np.inf else 0.0)
+        short += counts[lane] != length
+    return short
+
+
+@inlined
+def _quantiles(ordered, counts, length, short, share, out):
+    """Quantiles of sorted windows: NumPy's default, linear between neighbours. NaN where a window is empty."""
+    place = share * (length - 1.0)
+    low, high = ordered[1 + int(place)], ordered[min(2 + int(place), length)]
+    part = place - int(place)
+    for lane in range(LANES):
+        out[lane] = low[lane] + (high[lane] - low[lane]) * part
+    if short:
+        for lane in range(LANES):
+            place = share * (counts[lane] - 1.0)
+            below, part = 1 + int(max(place, 0.0)), place - int(max(place, 0.0))
+            if counts[lane] < 1.0:
+                out[lane] = np.nan
+            elif counts[lane] < length:
+                first = ordered[below, lane]
+                out[lane] = first + (ordered[below + 1, lane] - first) * part if part > 0.0 else first
 
 
 @kernel("quantile", reach=lambda numbers, _: int(numbers[0]) - 1)
 def quantile(cells, size, inputs, outs, numbers, memory, leads):
     """Quantiles of the last bars: ``numbers`` holds bars, least values, how many quantiles, and their shares.
 
-    One sorted window serves all quantiles. Pieces of history and symbols are lanes that run side by side, each from
-    a full window before its first bar.
+    One sorted window serves all quantiles. Pieces of history, or symbols, are lanes that run side by side.
     """
     grids = registers(cells, size)
     values = grids[inputs[0]]
     symbols, bars = values.shape
-    length, least, wanted = int(numbers[0]), numbers[1], int(numbers[2])
-    pieces = max(1, LANES // symbols)
+    length, least, wanted = int(numbers[0]), max(numbers[1], 1.0), int(numbers[2])
+    pieces = max(1, min(LANES // symbols, bars))
     step = (bars + pieces - 1) // pieces
-    ordered = np.empty((length + 1, LANES))
-    old, new, before, counts = np.empty(LANES), np.empty(LANES), np.empty(LANES), np.empty(LANES)
+    back = length - 1 if pieces > 1 else 0
+    ordered, spare = np.empty((length + 2, LANES)), np.empty((length + 2, LANES))
+    counts, nothing = np.empty(LANES), np.full(LANES, np.inf)
+    results = np.empty((wanted, step, LANES))
     for first in range(0, symbols * pieces, LANES):
-        ordered[:] = np.inf
+        feed = _feed(values, first, pieces, step, back)
+        ordered[0], spare[0], ordered[1:], spare[1:] = -np.inf, -np.inf, np.inf, np.inf
         counts[:] = 0.0
-        for move in range(1 - length, step):
-            for lane in range(LANES):
-                task = min(first + lane, symbols * pieces - 1)
-                symbol, bar = task // pieces, (task % pieces) * step + move
-                coming = values[symbol, bar] if 0 <= bar < bars else np.nan
-                # A window that fills up before its first bar drops nothing.
-                leaving = values[symbol, bar - length] if move > 0 and 0 <= bar - length < bars else np.nan
-                new[lane] = np.inf if np.isnan(coming) else coming
-                old[lane] = np.inf if np.isnan(leaving) else leaving
-                counts[lane] += (0.0 if np.isnan(coming) else 1.0) - (0.0 if np.isnan(leaving) else 1.0)
-            _replace(ordered, length, old, new, before)
-            if move < 0:
+        for move in range(back + step):
+            new = feed[move]
+            old = feed[move - length] if move >= length else nothing
+            short = _counted(counts, length, old, new)
+            _replaced(ordered, spare, min(move + 1, length), old, new)
+            ordered, spare = spare, ordered
+            if move < back:
                 continue
-            for lane in range(LANES):
-                task = first + lane
-                symbol, bar = task // pieces, (task % pieces) * step + move
-                if task >= symbols * pieces or bar >= bars:
-                    continue
-                for which in range(wanted):
-                    known = counts[lane] >= max(least, 1.0)
-                    grids[outs[which], symbol, bar] = (
-                        _at(ordered, lane, counts[lane], numbers[3 + which]) if known else np.nan
-                    )
+            for which in range(wanted):
+                out = results[which, move - back]
+                _quantiles(ordered, counts, length, short, numbers[3 + which], out)
+                for lane in range(LANES if least > 1.0 and short else 0):
+                    out[lane] = out[lane] if counts[lane] >= least else np.nan
+        for lane in range(min(LANES, symbols * pieces - first)):
+            symbol, begin = (first + lane) // pieces, (first + lane) % pieces * step
+            for which in range(wanted):
+                out = grids[outs[which], symbol, begin : begin + step]
+                for move in range(len(out)):
+                    out[move] = results[which, move, lane]
     return WROTE
