@@ -8,9 +8,11 @@ vectors are met by reading the same formula with that beginning (``read_slowly``
 import numpy as np
 import pytest
 
+from aitrader.features.bars import true_range
 from aitrader.panel.expr import column
 
 CLOSE = column("close")
+TRUE_RANGE = true_range(column("high"), column("low"), CLOSE)
 LINE = CLOSE - CLOSE.residual(5)
 
 TALIB = {
@@ -38,6 +40,7 @@ TULIP = [
     ("tsf 5", 1, 11, lambda f: LINE + f("linear_slope", bars=5)),
     ("sma 5", 1, 11, lambda f: f("sma", bars=5)),
     ("wma 5", 1, 11, lambda f: f("wma", bars=5)),
+    ("trima 5", 1, 11, lambda f: f("sma", bars=3).mean(3)),
     ("vhf 5", 1, 10, lambda f: f("vertical_horizontal_filter", bars=5)),
     ("wilders 5", 1, 11, lambda f: CLOSE.wilder(5)),
 ]
@@ -47,6 +50,8 @@ TULIP_BEGUN_EARLIER = [
     ("dx 5", 2, 11, lambda f: f("dx", bars=5)),
     ("di 5", 3, 11, lambda f: f("plus_di", bars=5)),
     ("di 5", 4, 11, lambda f: f("minus_di", bars=5)),
+    ("dm 5", 2, 11, lambda f: f("plus_di", bars=5) / 100 * TRUE_RANGE.wilder_sum(5)),
+    ("dm 5", 3, 11, lambda f: f("minus_di", bars=5) / 100 * TRUE_RANGE.wilder_sum(5)),
     ("ema 5", 1, 15, lambda f: f("ema", span=5)),
     ("apo 2 5", 1, 14, lambda f: f("macd", fast=2, slow=5) * CLOSE),
     ("macd 2 5 9", 1, 11, lambda f: f("macd", fast=2, slow=5) * CLOSE),
