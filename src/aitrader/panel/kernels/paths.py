@@ -5,6 +5,13 @@ import numpy as np
 from aitrader.panel.kernels.kernel import BARS, FIRST, RESUMED, STOP, WROTE, inlined, kernel, registers
 
 
+@inlined
+def _moved(mean, last, value, weight):
+    if np.isnan(mean):
+        mean = value if np.isnan(last) else last
+    return mean + weight * (value - mean)
+
+
 @kernel("adaptive_mean", slots=2)
 def adaptive_mean(cells, size, inputs, outs, numbers, memory, leads):
     """``y = y + weight * (x - y)``, begun with the value before the first weight, or with the value of that bar.
@@ -20,12 +27,9 @@ def adaptive_mean(cells, size, inputs, outs, numbers, memory, leads):
             if bar == size[STOP]:
                 memory[2 * symbol], memory[2 * symbol + 1] = last, mean
             value, weight = values[bar], weights[bar]
-            out[bar] = np.nan
-            if not np.isnan(value + weight):
-                if np.isnan(mean):
-                    mean = value if np.isnan(last) else last
-                mean += weight * (value - mean)
-                out[bar] = mean
+            known = not np.isnan(value + weight)
+            mean = _moved(mean, last, value, weight) if known else mean
+            out[bar] = mean if known else np.nan
             last = last if np.isnan(value) else value
         if size[STOP] == size[BARS]:
             memory[2 * symbol], memory[2 * symbol + 1] = last, mean
