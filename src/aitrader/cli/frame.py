@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import typer
 
+from aitrader.cli.profile import profiled
 from aitrader.cli.render import ProgressView, say, show
 from aitrader.cli.signals import StopRequest
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.envelope import Envelope, ErrorBody, Status, jsonable
 from aitrader.errors import AitraderError, DataError, RefusedError, Stopped, UsageError, exit_code_of
+from aitrader.trace import lap
 
 if TYPE_CHECKING:
     from aitrader.cli.run import Outcome, Run
@@ -76,7 +78,7 @@ class Frame:
     def execute(self, run: "Run", call: Callable[[], "Outcome"]) -> int:
         """Run one command's function and show what it answers; return the exit code."""
         self._command, self._json, self._debug = run.command, run.json, run.common.debug
-        with self._stop, self._logging(run):
+        with self._stop, self._logging(run), profiled(run):
             _log.info("started", extra={"command": run.command})
             try:
                 # A library that prints must not spoil the answer on stdout.
@@ -93,6 +95,7 @@ class Frame:
     def progress(self, progress: "Progress") -> None:
         """Show progress; raise ``Stopped`` after a signal."""
         self._stop.check()
+        lap(progress.step, progress.done, progress.total)
         self._view(progress)
 
     def _caught(self, error: Exception) -> int:

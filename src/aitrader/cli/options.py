@@ -103,6 +103,9 @@ _COMMON: Final[Mapping[str, Any]] = {
         int, typer.Option("-v", "--verbose", count=True, show_default=False, help="Show log lines on stderr.")
     ],
     "debug": Annotated[bool, typer.Option("--debug", help="Show tracebacks and every log line.")],
+    "trace": Annotated[
+        Path | None, typer.Option("--trace", metavar="FILE", help="Write where the time goes: JSON for Perfetto.")
+    ],
     "now": Annotated[
         datetime | None,
         typer.Option("--now", parser=instant, metavar="TIME", help="Replay: pretend it is TIME (with offset)."),

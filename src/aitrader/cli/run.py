@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.envelope import Status
 from aitrader.errors import ConfigError
+from aitrader.trace import span
 
 if TYPE_CHECKING:
     from aitrader.config.load import Loaded
@@ -49,6 +50,7 @@ class Common:
     as_json: bool = False
     verbose: int = 0
     debug: bool = False
+    trace: Path | None = None
     now: datetime | None = None
 
 
@@ -85,15 +87,16 @@ class Run:
         """Return the settings under another profile, file or book (None: their own), with this run's other options."""
         from aitrader.config.load import load
 
-        return load(
-            self.root,
-            env=self.env,
-            config_path=config_path or self.common.config,
-            profile=profile,
-            sets=self.common.sets,
-            book=self.common.book if book == "" else book,
-            env_file=self.common.env_file,
-        )
+        with span("settings"):
+            return load(
+                self.root,
+                env=self.env,
+                config_path=config_path or self.common.config,
+                profile=profile,
+                sets=self.common.sets,
+                book=self.common.book if book == "" else book,
+                env_file=self.common.env_file,
+            )
 
     @property
     def config(self) -> "Config":

@@ -26,6 +26,7 @@ from aitrader.lake.studies import append_line, read_lines
 from aitrader.models import MODELS
 from aitrader.models.passport import DataRef, LabelRef, Passport, Period, Scores, read_passport
 from aitrader.registry import lookup
+from aitrader.trace import spanned
 from aitrader.training.fit import Recipe
 from aitrader.training.labels import Labels, entry_prices, make_labels
 from aitrader.training.ledger import Trial, count_trials, naive_returns, read_trials, trial_number
@@ -180,6 +181,7 @@ def _train_all(course: _Course, names: Sequence[str]) -> tuple[ModelReport, ...]
     return tuple(_train_one(course, name, samples) for name in names)
 
 
+@spanned("train model")
 def _train_one(course: _Course, name: str, samples: dict[tuple[str, ...], Sample]) -> ModelReport:
     identity, recipe, specs = _identity(course, name)
     before = _trained_before(course, identity)
@@ -259,6 +261,7 @@ def _trained_before(course: _Course, identity: Identity) -> tuple[StoredVersion,
     return record, read_passport(stored.card)
 
 
+@spanned("sample")
 def _sample(course: _Course, specs: tuple[FeatureSpec, ...]) -> Sample:
     course.progress(Progress("features", 0, 1, f"{len(specs)} features"))
     with workers() as executor:
@@ -266,6 +269,7 @@ def _sample(course: _Course, specs: tuple[FeatureSpec, ...]) -> Sample:
     return make_sample(values, course.labels.values, course.labels.excess, course.market.panel.members)
 
 
+@spanned("store model")
 def _store(
     course: _Course, identity: Identity, recipe: Recipe, study: Study, sample: Sample
 ) -> tuple[StoredVersion, Passport]:

@@ -13,11 +13,13 @@ from aitrader.domain.frames import Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import DataError
+from aitrader.trace import spanned
 
 _PRICES: Final = ("open", "high", "low", "close", "vwap")
 _BAR: Final = ("symbol", "session")
 
 
+@spanned("adjust")
 def forward(bars: pl.DataFrame, actions: pl.DataFrame, series: Mapping[Symbol, SeriesInfo]) -> pl.DataFrame:
     """Return ``bars`` adjusted forward for what their series are not adjusted for yet.
 

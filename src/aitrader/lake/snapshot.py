@@ -21,6 +21,7 @@ from aitrader.lake.content import Content, content_of, parse_content, total
 from aitrader.lake.files import read_parquet
 from aitrader.lake.revisions import newest
 from aitrader.lake.schemas import DatasetSchema, check_name, schema_of
+from aitrader.trace import spanned
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,7 @@ class Snapshot:
         check_name(dataset)
         return [file for file in self._state.files if file.dataset == dataset]
 
+    @spanned("read")
     def _read(
         self,
         dataset: str,

@@ -24,6 +24,7 @@ from aitrader.lake.parts import file_name, file_row, folders, index, stored_in
 from aitrader.lake.revisions import News, news, ordered
 from aitrader.lake.schemas import FOLDERS, QUARANTINE, check_name, schema_of
 from aitrader.lake.snapshot import Snapshot
+from aitrader.trace import spanned
 
 __all__ = ["Commit", "Lake", "Snapshot"]
 
@@ -113,6 +114,7 @@ class Lake:
                 raise ValueError(f"{name} {time.isoformat()} has no UTC offset")
         return Snapshot(self.root, self._catalog.state(as_of), now)
 
+    @spanned("store")
     def append(
         self, dataset: str, frame: pl.DataFrame, *, source: str, series: Mapping[Any, SeriesInfo] | None = None
     ) -> Commit:
@@ -151,6 +153,7 @@ class Lake:
         """Keep rows that were not admitted to ``dataset``, as they came, with their ``reason``."""
         return self.append(f"{QUARANTINE}{dataset}", frame, source=source)
 
+    @spanned("store features")
     def store_features(
         self,
         timeframe: str,
@@ -183,6 +186,7 @@ class Lake:
             features = [FeatureRow(dataset, key, name, path, inputs) for key, (name, _) in values.items()]
             return self._commit(dataset, state, files=[file], features=features)
 
+    @spanned("commit")
     def _commit(
         self,
         dataset: str,

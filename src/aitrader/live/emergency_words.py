@@ -10,7 +10,7 @@ from aitrader.errors import UsageError
 
 COMMAND: Final = "emergency-shutdown"
 
-_VALUED: Final = frozenset({"--config", "--profile", "--set", "--root", "--book", "--env-file", "--now"})
+_VALUED: Final = frozenset({"--config", "--profile", "--set", "--root", "--book", "--env-file", "--trace", "--now"})
 _COMMON: Final = frozenset({"--json", "-v", "-vv", "--verbose", "--debug"})
 _FLAGS: Final = _COMMON | {"--yes", "--all-books", "--dry-run", "--help"}
 
@@ -43,6 +43,7 @@ Common options:
   --profile NAME     Settings of config/profiles/NAME.yaml on top.
   --set KEY=VALUE    One setting: section.key=value; repeatable.
   --env-file FILE    Credentials from a 0600 file; the kill switch itself reads the environment only.
+  --trace FILE       Where the time goes, of a simulated account; the kill switch itself writes no profile.
   -v, --verbose      Show log lines on stderr.
   --debug            Show tracebacks and every log line.
 """

@@ -10,6 +10,7 @@ from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 from aitrader.domain.clock import Clock
 from aitrader.errors import DataFetchError
+from aitrader.trace import spanned
 from aitrader.transport.pacing import Pacer
 from aitrader.transport.session import Answer, NoAnswer, Session
 
@@ -123,6 +124,7 @@ class Http:
             seen.add(token)
         raise DataFetchError(f"{path} has more than {_MOST_PAGES} pages.", fix="Ask for fewer symbols or sessions.")
 
+    @spanned("ask")
     def _once(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
         try:
             answer = self._session.request("GET", path, params=params)

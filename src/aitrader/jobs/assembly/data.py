@@ -20,6 +20,7 @@ from aitrader.lake.adjust import forward
 from aitrader.lake.snapshot import Snapshot
 from aitrader.lake.store import Lake
 from aitrader.panel.panel import Panel
+from aitrader.trace import spanned
 from aitrader.universe.membership import members, select
 
 PRICES = ("open", "high", "low", "close", "volume", "vwap")
@@ -80,11 +81,13 @@ class Market:
         return tuple(sentence for sentence, true in sentences.items() if true)
 
 
+@spanned("open lake")
 def open_lake(root: Path, clock: Clock) -> Lake:
     """Return the lake under ``root``; raises ``LakeError`` if there is none."""
     return Lake.open(root / "data_lake", clock=clock)
 
 
+@spanned("load market")
 def market(config: Config, snapshot: Snapshot, *, end: date | None = None) -> Market:
     """Return the bars that ``snapshot`` shows, of the configured source, symbols and dates, as a panel.
 

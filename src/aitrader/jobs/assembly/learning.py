@@ -1,8 +1,9 @@
 """Configuration turned into features and models."""
 
 import os
-from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,10 @@ from aitrader.features.feature import FeatureSpec
 from aitrader.features.resolve import resolve
 from aitrader.jobs.assembly.data import Market
 from aitrader.registry import unknown_name
+from aitrader.trace import spanned
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def feature_set(config: Config, *sets: str) -> tuple[FeatureSpec, ...]:
@@ -20,6 +25,7 @@ def feature_set(config: Config, *sets: str) -> tuple[FeatureSpec, ...]:
     return resolve(sets, sets=config.features.sets, custom=config.features.custom, market=config.universe.market)
 
 
+@spanned("features")
 def feature_values(
     config: Config, market: Market, specs: Sequence[FeatureSpec], *, executor: Executor | None = None
 ) -> NDArray[np.float32]:
@@ -40,4 +46,12 @@ def model_settings(config: Config, name: str) -> ModelSettings:
 
 def workers() -> Executor:
     """Return one thread per processor: the only level of parallelism, so libraries run single-threaded in it."""
-    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="worker")
+    return _Workers(max_workers=os.cpu_count() or 1, thread_name_prefix="worker")
+
+
+class _Workers(ThreadPoolExecutor):
+    """Threads whose tasks stand in the profile."""
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Run a task as a span of its thread."""
+        return super().submit(spanned("block")(fn), *args, **kwargs)

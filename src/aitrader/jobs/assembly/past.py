@@ -24,6 +24,7 @@ from aitrader.lake.model_store import ModelStore
 from aitrader.lake.snapshot import Snapshot
 from aitrader.models.passport import Passport, read_passport
 from aitrader.strategies.strategy import Strategy
+from aitrader.trace import spanned
 
 FloatArray = NDArray[np.float64]
 
@@ -75,6 +76,7 @@ class Past:
     notes: tuple[str, ...]
 
 
+@spanned("load past")
 def past(config: Config, snapshot: Snapshot, store: ModelStore, asked: Asked, now: datetime) -> Past:
     """Return the past that ``asked`` names, as ``snapshot`` knows it at ``now``.
 

@@ -34,6 +34,7 @@ from aitrader.risk.exposure import RiskContext
 from aitrader.risk.review import review
 from aitrader.scanners.scanner import Contributions, Scanner, ScanView
 from aitrader.strategies.strategy import Strategy
+from aitrader.trace import spanned
 from aitrader.universe.coverage import coverage
 from aitrader.universe.membership import absences
 
@@ -87,6 +88,7 @@ class Sight:
         return self.view.snapshot.session
 
 
+@spanned("look")
 def look(config: Config, root: Path, asked: Asked, *, clock: Clock, progress: Report) -> Sight:
     """Return what ``asked.scanner`` sees at ``asked.now``, or at the present.
 
