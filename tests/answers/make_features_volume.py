@@ -42,6 +42,18 @@ def accumulation(h, lo, c, v):
     return (((c - lo) - (h - c)) / (h - lo) * v).cumsum()
 
 
+def klinger(h, lo, c, v):
+    """Volume force bar by bar; high + low + close tells the trend."""
+    force, trend, travelled = [math.nan], 0, h[0] - lo[0]
+    for i in range(1, len(c)):
+        move = (h[i] + lo[i] + c[i]) - (h[i - 1] + lo[i - 1] + c[i - 1])
+        if (move > 0 and trend <= 0) or (move < 0 and trend >= 0):
+            trend, travelled = (1 if move > 0 else -1), h[i - 1] - lo[i - 1]
+        travelled += h[i] - lo[i]
+        force.append(100 * v[i] * trend * abs(2 * (h[i] - lo[i]) / travelled - 1))
+    return oscillator(pd.Series(force)[1:].reset_index(drop=True), 34, 55).iloc[-1] / v[-55:].mean()
+
+
 def williams(h, lo, c):
     total, moved = 0.0, 0.0
     for i in range(len(c) - 20, len(c)):
@@ -85,6 +97,7 @@ def expected(b):
         "accumulation_distribution": line[last],
         "chaikin_oscillator": oscillator(line, 3, 10)[last] / v[-10:].mean(),
         "force_index": ema((change * v)[1:], 13).iloc[-1] / (c[last] * ema(v[1:], 13).iloc[-1]),
+        "klinger_oscillator": klinger(h, lo, c, v),
         "pvo": pvo[last],
         "pvo_histogram": pvo[last] - ema(pvo[25:], 9).iloc[-1],
         "volume_price_trend": (simple * v)[-20:].sum() / year.sum(),

@@ -92,3 +92,67 @@ def test_places_in_a_range(declared, run_one):
     assert run_one(declared("low_age", bars=4), columns)[3] == 0.25
     assert run_one(declared("range_contraction", short=2, long=4), columns)[3] == pytest.approx(6 / 8)
     assert run_one(declared("open_position"), columns)[3] == pytest.approx(0.25)
+
+
+ZIGZAG = np.array([10, 11, 12, 11, 10, 9, 10, 11, 13, 12, 11, 10.5, 11, 12, 12.5])
+"""Swing highs 12 (bar 2) and 13 (bar 8), swing lows 9 (bar 5) and 10.5 (bar 11), confirmed two bars later."""
+
+
+def _zigzag(stop):
+    return {"high": ZIGZAG[:stop] + 0.2, "low": ZIGZAG[:stop] - 0.2, "close": ZIGZAG[:stop]}
+
+
+def test_a_swing_point_counts_from_the_bar_that_confirms_it(declared, run_one):
+    high = run_one(declared("swing_high_distance", wing=2, bars=10), _zigzag(15))
+    age = run_one(declared("swing_low_age", wing=2, bars=10), _zigzag(15))
+
+    assert np.isnan(high[:4]).all()
+    np.testing.assert_allclose(high[4:10], ZIGZAG[4:10] / 12.2 - 1, atol=1e-7)
+    np.testing.assert_allclose(high[10:], ZIGZAG[10:] / 13.2 - 1, atol=1e-7)
+    np.testing.assert_array_equal(age[7:], [2, 3, 4, 5, 6, 7, 2, 3])
+
+
+def test_a_swing_point_falls_out_of_the_window(declared, run_one):
+    age = run_one(declared("swing_high_age", wing=2, bars=4), _zigzag(15))
+
+    np.testing.assert_array_equal(age[4:], [2, 3, 4, 5, np.nan, np.nan, 2, 3, 4, 5, np.nan])
+
+
+def test_lines_through_swing_points_reach_the_current_bar(declared, run_one):
+    resistance = run_one(declared("trendline_resistance", wing=2, bars=15), _zigzag(15))[-1]
+    support = run_one(declared("trendline_support", wing=2, bars=15), _zigzag(15))[-1]
+
+    assert resistance == pytest.approx(1 - (13.2 + 6 * (1 / 6)) / 12.5)
+    assert support == pytest.approx(1 - (10.3 + 3 * (1.5 / 6)) / 12.5)
+
+
+def test_the_close_lies_between_swing_points(declared, run_one):
+    assert run_one(declared("swing_position", wing=2, bars=15), _zigzag(15))[-1] == pytest.approx(2.2 / 2.9)
+
+
+def test_old_swing_points_nearby_are_counted(declared, run_one):
+    level = np.tile(ZIGZAG[:12], 4)
+    columns = {"high": level + 0.2, "low": level - 0.2, "close": level}
+    ranges = 20 * [0.0]
+    for step, bar in enumerate(range(28, 48)):
+        ranges[step] = max(level[bar] + 0.2, level[bar - 1]) - min(level[bar] - 0.2, level[bar - 1])
+    unit = 2 * np.mean(ranges)
+
+    above = run_one(declared("resistance_count", wing=2, bars=40), columns)[-1]
+    below = run_one(declared("support_count", wing=2, bars=40), columns)[-1]
+
+    # The close is 10.5. Within two true ranges: the highs at 12.2 and 13.2 above, the lows at 8.8 and 9.8 below.
+    tops, bottoms = [13.2, 12.2, 13.2, 12.2, 13.2], [8.8, 9.8, 8.8, 9.8, 8.8]
+    assert above == sum(10.5 <= point <= 10.5 + unit for point in tops)
+    assert below == sum(10.5 - unit <= point <= 10.5 for point in bottoms)
+    assert above > 0
+    assert below > 0
+
+
+@pytest.mark.parametrize(("last", "distance"), [(11.8, 0.8), (10.5, -0.5)])
+def test_a_window_stays_open_until_the_price_comes_back_to_it(declared, run_one, last, distance):
+    columns = _gaps((12, 13, 11.5, 12), (12, 12.5, min(11.6, last), last), (last, 12.2, min(11.6, last), last))
+
+    got = run_one(declared("gap_level_distance", bars=4), columns)
+
+    assert got[3] == pytest.approx(distance / last)

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from aitrader.features.bars import true_range
-from aitrader.features.volume import ease
+from aitrader.features.volume import ease, volume_force
 from aitrader.panel.expr import column
 from aitrader.panel.plan import plan
 
@@ -129,6 +129,24 @@ def test_the_chaikin_oscillator_equals_tulip(tulip, tulip_volume, declared, run_
     got = run_one(expr, _line_held(tulip_volume, 4))
 
     assert_as_printed(got, tulip["adosc 2 5"][-1], told=11)
+
+
+def test_the_klinger_oscillator_equals_tulip(tulip, tulip_volume, run_one, assert_as_printed):
+    force = volume_force(HIGH, LOW, CLOSE, VOLUME)
+
+    got = run_one(force.ewm(2 / 3) - force.ewm(2 / 6), tulip_volume)
+
+    assert_as_printed(got, tulip["kvo 2 5"][-1], told=14)
+
+
+def test_klingers_trend_goes_on_over_an_unchanged_price(run_one):
+    columns = {"high": [10, 11, 12, 12, 11.0], "low": [9, 10, 10, 10, 9.0], "close": [10, 11, 12, 12, 10.0]}
+    columns["volume"] = [10.0] * 5
+
+    got = run_one(volume_force(HIGH, LOW, CLOSE, VOLUME), columns)
+
+    # Ranges 1, 1, 2, 2 up: of 2, 4 and 6 travelled; then down with 2 of 4.
+    np.testing.assert_allclose(got[1:], [0, 0, 1000 / 3, 0], atol=1e-4)
 
 
 SUMS = {

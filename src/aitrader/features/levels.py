@@ -1,9 +1,13 @@
-"""Where the price stands: in its range, against old highs and lows, beside gaps."""
+"""Where the price stands: in its range, against old highs and lows, beside gaps.
+
+A swing point counts from the bar that confirms it, ``wing`` bars after it.
+"""
 
 from functools import reduce
 
 from aitrader.features.bars import most, true_range
 from aitrader.features.feature import feature
+from aitrader.features.swings import or_zero, peaks, troughs
 from aitrader.panel.expr import Expr, maximum, minimum, where
 
 
@@ -123,9 +127,147 @@ def gap_share(high: Expr, low: Expr, *, bars: int = 60) -> Expr:
     return _window(high, low).sign().abs().mean(bars, most(bars))
 
 
+@feature
+def gap_level_distance(high: Expr, low: Expr, close: Expr, *, bars: int = 250) -> Expr:
+    """Distance of the close from the price that would close the newest window, below 0 where it is closed.
+
+    Unit: fraction of the close, 0 where the last ``bars`` bars left no window. NaN until four fifths of the ``bars``
+    bars are there.
+
+    Source: Nison (1991), Japanese Candlestick Charting Techniques, ch. 7, windows as support and resistance.
+    """
+    window = _window(high, low)
+    left = window.sign() / window.sign().abs()  # nothing where there is no window
+    level = where(window > 0, high.shift(1), low.shift(1)) * left.abs()
+    distance = or_zero(left.latest(bars) * (close - level.latest(bars)) / close)
+    return where(_seen(close, bars), distance, 0)
+
+
+@feature
+def swing_high_distance(high: Expr, close: Expr, *, wing: int = 3, bars: int = 120) -> Expr:
+    """Close against the last confirmed swing high: resistance below 0, broken above 0.
+
+    Unit: fraction. NaN where the last ``bars`` bars confirmed none.
+
+    Source: Murphy (1999), Technical Analysis of the Financial Markets, ch. 4, support and resistance.
+    """
+    return close / peaks(high, wing).latest(bars) - 1
+
+
+@feature
+def swing_low_distance(low: Expr, close: Expr, *, wing: int = 3, bars: int = 120) -> Expr:
+    """Close against the last confirmed swing low: support above 0, broken below 0.
+
+    Unit: fraction. NaN where the last ``bars`` bars confirmed none.
+
+    Source: Murphy (1999), Technical Analysis of the Financial Markets, ch. 4, support and resistance.
+    """
+    return close / troughs(low, wing).latest(bars) - 1
+
+
+@feature
+def swing_high_age(high: Expr, *, wing: int = 3, bars: int = 120) -> Expr:
+    """Bars since the last confirmed swing high.
+
+    Unit: bars. NaN where a bar is missing, and where the last ``bars`` bars confirmed none.
+
+    Source: Murphy (1999), Technical Analysis of the Financial Markets, ch. 4, support and resistance.
+    """
+    return where(high > 0, peaks(high, wing).since(bars) + wing, 0)
+
+
+@feature
+def swing_low_age(low: Expr, *, wing: int = 3, bars: int = 120) -> Expr:
+    """Bars since the last confirmed swing low.
+
+    Unit: bars. NaN where a bar is missing, and where the last ``bars`` bars confirmed none.
+
+    Source: Murphy (1999), Technical Analysis of the Financial Markets, ch. 4, support and resistance.
+    """
+    return where(low > 0, troughs(low, wing).since(bars) + wing, 0)
+
+
+@feature
+def swing_position(high: Expr, low: Expr, close: Expr, *, wing: int = 3, bars: int = 120) -> Expr:
+    """Where the close lies between the last confirmed swing low and swing high; outside of 0 to 1 it has left them.
+
+    Unit: share, 0 at the low, 1 at the high. NaN where the last ``bars`` bars did not confirm both.
+
+    Source: Murphy (1999), Technical Analysis of the Financial Markets, ch. 4, retracements.
+    """
+    top, bottom = peaks(high, wing).latest(bars), troughs(low, wing).latest(bars)
+    return (close - bottom) / (top - bottom)
+
+
+@feature
+def resistance_count(high: Expr, low: Expr, close: Expr, *, wing: int = 3, bars: int = 250, reach: float = 2.0) -> Expr:
+    """How many of the last five swing highs and five swing lows lie just above the close.
+
+    Just above is within ``reach`` mean true ranges of 20 bars. Unit: swing points, 0 to 10. NaN until 21 bars are
+    there; swing points count that the last ``bars`` bars confirmed.
+
+    Source: Osler (2000), FRBNY Economic Policy Review 6(2), levels near old extremes hold more often.
+    """
+    unit = reach * true_range(high, low, close).mean(20)
+    return _points_between(high, low, wing, bars, close, close + unit)
+
+
+@feature
+def support_count(high: Expr, low: Expr, close: Expr, *, wing: int = 3, bars: int = 250, reach: float = 2.0) -> Expr:
+    """How many of the last five swing highs and five swing lows lie just below the close.
+
+    Just below is within ``reach`` mean true ranges of 20 bars. Unit: swing points, 0 to 10. NaN until 21 bars are
+    there; swing points count that the last ``bars`` bars confirmed.
+
+    Source: Osler (2000), FRBNY Economic Policy Review 6(2), levels near old extremes hold more often.
+    """
+    unit = reach * true_range(high, low, close).mean(20)
+    return _points_between(high, low, wing, bars, close - unit, close)
+
+
+@feature
+def trendline_resistance(high: Expr, close: Expr, *, wing: int = 3, bars: int = 120) -> Expr:
+    """Close minus the line through the two newest swing highs, over the close: broken above 0.
+
+    Unit: fraction of the close. NaN where the last ``bars`` bars confirmed fewer than two.
+
+    Source: Murphy (1999), Technical Analysis of the Financial Markets, ch. 4, trendlines.
+    """
+    return (close - _line(peaks(high, wing), wing, bars)) / close
+
+
+@feature
+def trendline_support(low: Expr, close: Expr, *, wing: int = 3, bars: int = 120) -> Expr:
+    """Close minus the line through the two newest swing lows, over the close: broken below 0.
+
+    Unit: fraction of the close. NaN where the last ``bars`` bars confirmed fewer than two.
+
+    Source: Murphy (1999), Technical Analysis of the Financial Markets, ch. 4, trendlines.
+    """
+    return (close - _line(troughs(low, wing), wing, bars)) / close
+
+
 def _height(high: Expr, low: Expr, bars: int) -> Expr:
     return high.max(bars, most(bars)) - low.min(bars, most(bars))
 
 
 def _window(high: Expr, low: Expr) -> Expr:
     return maximum(low - high.shift(1), 0) + minimum(high - low.shift(1), 0)
+
+
+def _seen(close: Expr, bars: int) -> Expr:
+    """1 where a bar is there and most of the bars before it, else NaN."""
+    return close / close.mean(bars, most(bars)) > 0
+
+
+def _points_between(high: Expr, low: Expr, wing: int, bars: int, lower: Expr, upper: Expr) -> Expr:
+    points = [swing.latest(bars, nth) for swing in (peaks(high, wing), troughs(low, wing)) for nth in range(1, 6)]
+    inside = reduce(Expr.__add__, (or_zero((point >= lower) * (point <= upper)) for point in points))
+    return where(upper > lower, inside, 0)
+
+
+def _line(points: Expr, wing: int, bars: int) -> Expr:
+    """Return the line through the two newest points at the current bar; each became known ``wing`` bars late."""
+    newer, older = points.latest(bars), points.latest(bars, 2)
+    age, apart = points.since(bars) + wing, points.since(bars, 2) - points.since(bars)
+    return newer + (newer - older) / apart * age

@@ -2,6 +2,7 @@
 
 from aitrader.features.bars import log_return, macd_line, most, simple_return, true_range, typical_price
 from aitrader.features.feature import feature
+from aitrader.features.swings import or_zero
 from aitrader.panel.expr import Expr, maximum, minimum, where
 
 
@@ -150,6 +151,30 @@ def force_index(close: Expr, volume: Expr, *, span: int = 13) -> Expr:
 def force(close: Expr, volume: Expr) -> Expr:
     """Return a bar's force: its change times its volume, USD."""
     return (close - close.shift(1)) * volume
+
+
+@feature
+def klinger_oscillator(high: Expr, low: Expr, close: Expr, volume: Expr, *, fast: int = 34, slow: int = 55) -> Expr:
+    """Klinger oscillator: fast minus slow exponential mean of the volume force, over the mean volume.
+
+    Unit: percent of the mean volume of ``slow`` bars. NaN until ``slow + 1`` bars are there, and where none has volume.
+
+    Source: Klinger (1997), Stocks & Commodities 15(12); Tulip KVO, which begins its means with the first value.
+    """
+    return macd_line(volume_force(high, low, close, volume), fast, slow) / volume.mean(slow)
+
+
+def volume_force(high: Expr, low: Expr, close: Expr, volume: Expr) -> Expr:
+    """Return Klinger's volume force: volume in the trend's direction, weighted by the bar's part of the trend's range.
+
+    The trend is that of high + low + close, and goes on where this does not change. 100 times shares.
+    """
+    move = (typical_price(high, low, close) - typical_price(high, low, close).shift(1)).sign()
+    trend = (move / move.abs()).latest(20)
+    turned = or_zero((trend - trend.shift(1)).abs())
+    spread = high - low
+    travelled = (spread + where(turned, spread.shift(1), 0)).sum_since(turned)
+    return 100 * volume * trend * (2 * spread / travelled - 1).abs()
 
 
 @feature
