@@ -1,7 +1,7 @@
 """From instructions to steps on registers: which run when, where each result stands, how far back they look."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from aitrader.panel.instructions import Instruction
@@ -37,18 +37,21 @@ class Pass:
 
 def passes(lowering: Lowering, features: Sequence[tuple[int, ...]]) -> tuple[Pass, ...]:
     """Return the passes that compute ``features``: one per depth of cross-sections, then the one that emits."""
-    deepest = max((lowering.depth[number] for feature in features for number in feature), default=0)
-    needed = _needed(lowering, [number for feature in features for number in feature], through=True)
-    found = []
-    for depth in range(1, deepest + 1):
-        crosses = tuple(n for n in needed if lowering.instructions[n].op in CROSS and lowering.depth[n] == depth)
-        staged = tuple(sorted({series for n in crosses for series in lowering.instructions[n].inputs}))
-        ends = [Step(STAGE, (series,), (place,)) for place, series in enumerate(staged)]
-        found.append(replace(_pass(lowering, ends), staged=staged, crosses=crosses))
+    wanted = [number for feature in features for number in feature]
+    crosses = [n for n in _needed(lowering, wanted, through=True) if lowering.instructions[n].op in CROSS]
+    depths = range(1, max((lowering.depth[number] for number in crosses), default=0) + 1)
+    staging = [_staging(lowering, [n for n in crosses if lowering.depth[n] == depth]) for depth in depths]
     ends = [
         Step(EMIT if len(feature) == 1 else EMIT_PRODUCT, feature, (place,)) for place, feature in enumerate(features)
     ]
-    return (*found, _pass(lowering, ends))
+    return (*staging, _pass(lowering, ends))
+
+
+def _staging(lowering: Lowering, crosses: Sequence[int]) -> Pass:
+    """Return the pass that lays out the whole grids which these cross-sections need."""
+    staged = tuple(sorted({series for n in crosses for series in lowering.instructions[n].inputs}))
+    ends = [Step(STAGE, (series,), (place,)) for place, series in enumerate(staged)]
+    return replace(_pass(lowering, ends), staged=staged, crosses=tuple(crosses))
 
 
 def before(lowering: Lowering, features: Sequence[tuple[int, ...]]) -> Mapping[int, int]:
@@ -66,23 +69,33 @@ def _pass(lowering: Lowering, ends: Sequence[Step]) -> Pass:
     """Return the pass of these last steps, each placed as soon as what it reads is there."""
     instructions = lowering.instructions
     numbers = _needed(lowering, [read for step in ends for read in step.inputs], through=False)
-    lacking = [set(step.inputs) for step in ends]
-    readers: dict[int, list[int]] = {}
-    for place, step in enumerate(ends):
-        for read in set(step.inputs):
-            readers.setdefault(read, []).append(place)
+    waiting = _Waiting(ends)
     loads, steps = [], []
     for number, fellows in _fused(instructions, numbers):
         if instructions[number].op in LOADED:
             loads.append(number)
         else:
             steps.append(_step(lowering, fellows))
-        for fellow in fellows:
-            for place in readers.get(fellow, ()):
-                lacking[place].discard(fellow)
-                if not lacking[place]:
-                    steps.append(ends[place])
+        steps += [step for fellow in fellows for step in waiting.ready(fellow)]
     return _allocated(loads, steps)
+
+
+class _Waiting:
+    """Last steps that wait for what they read."""
+
+    def __init__(self, ends: Sequence[Step]) -> None:
+        self._lacking = {step: set(step.inputs) for step in ends}
+        self._readers: dict[int, list[Step]] = {}
+        for step in ends:
+            for read in set(step.inputs):
+                self._readers.setdefault(read, []).append(step)
+
+    def ready(self, number: int) -> Iterator[Step]:
+        """Yield the steps for which the result ``number`` is the last that they lacked."""
+        for step in self._readers.get(number, ()):
+            self._lacking[step].discard(number)
+            if not self._lacking[step]:
+                yield step
 
 
 def _step(lowering: Lowering, fellows: Sequence[int]) -> Step:
@@ -127,37 +140,46 @@ def _numbers(fellows: Sequence[Instruction]) -> tuple[float, ...]:
 
 def _allocated(loads: Sequence[int], steps: Sequence[Step]) -> Pass:
     """Return the pass with instruction numbers replaced by registers, each free again after its last reader."""
-    last = dict.fromkeys(loads, -1)
+    registers = _Registers()
+    frees = _frees(loads, steps)
+    for number in loads:
+        registers.take(number)
+    placed = []
     for place, step in enumerate(steps):
-        results = () if _ends(step) else step.outs
-        last.update(dict.fromkeys((*step.inputs, *results), place))
+        outs = step.outs if _ends(step) else tuple(registers.take(number) for number in step.outs)
+        placed.append(replace(step, inputs=tuple(registers.of[number] for number in step.inputs), outs=outs))
+        registers.free += [registers.of[number] for number in frees.get(place, ())]
+    return Pass(tuple(placed), registers.count, tuple((registers.of[number], number) for number in loads))
+
+
+@dataclass(slots=True)
+class _Registers:
+    """Which register holds which result, and which are free."""
+
+    of: dict[int, int] = field(default_factory=dict)
+    free: list[int] = field(default_factory=list)
+    count: int = 0
+
+    def take(self, number: int) -> int:
+        if not self.free:
+            self.free.append(self.count)
+            self.count += 1
+        self.of[number] = self.free.pop()
+        return self.of[number]
+
+
+def _frees(loads: Sequence[int], steps: Sequence[Step]) -> dict[int, list[int]]:
+    """Return by a step's place the results that nobody reads after it."""
+    last = dict.fromkeys(loads, 0)
+    for place, step in enumerate(steps):
+        last.update(dict.fromkeys((*step.inputs, *(() if _ends(step) else step.outs)), place))
     for step in reversed(steps):
         if step.op in SAME_POSSIBLE:
             last[step.inputs[0]] = max(last[step.inputs[0]], last[step.outs[0]])
     frees: dict[int, list[int]] = {}
     for number, place in last.items():
         frees.setdefault(place, []).append(number)
-    register: dict[int, int] = {}
-    free: list[int] = []
-    count = 0
-
-    def take(number: int) -> None:
-        nonlocal count
-        if not free:
-            free.append(count)
-            count += 1
-        register[number] = free.pop()
-
-    for number in loads:
-        take(number)
-    placed = []
-    for place, step in enumerate(steps):
-        for number in () if _ends(step) else step.outs:
-            take(number)
-        outs = step.outs if _ends(step) else tuple(register[number] for number in step.outs)
-        placed.append(replace(step, inputs=tuple(register[number] for number in step.inputs), outs=outs))
-        free += [register[number] for number in frees.get(place, ())]
-    return Pass(tuple(placed), count, tuple((register[number], number) for number in loads))
+    return frees
 
 
 def _ends(step: Step) -> bool:
