@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from aitrader.errors import ConfigError
 from aitrader.panel.expr import Expr, column, constant, maximum, minimum, where
-from aitrader.panel.operators import CROSS, PAIRED, ROLLING, UNARY
+from aitrader.panel.operators import ACROSS_WINDOWS, CROSS, PAIRED, POSITIONAL, ROLLING, UNARY
 from aitrader.panel.parse import MAX_LENGTH, parse
 
 CLOSE, OPEN = column("close"), column("open")
@@ -155,14 +155,20 @@ def test_other_columns_can_be_allowed():
 
 def _grown(parts):
     bars = st.integers(2, 60)
+    across = sorted(CROSS - {"of_symbol", "neutralize_across", *ACROSS_WINDOWS})
     number = st.floats(-1e6, 1e6).map(lambda x: round(x, 3))
-    methods = st.sampled_from([name for name in ROLLING if name != "quantile"])
+    methods = st.sampled_from([name for name in ROLLING if name not in POSITIONAL])
     return st.one_of(
         st.tuples(st.sampled_from("+-*/<>"), parts, parts | number).map(_binary),
         st.tuples(st.sampled_from(UNARY), parts).map(lambda t: getattr(t[1], t[0])()),
         st.tuples(methods, parts, bars, st.none() | st.just(2)).map(lambda t: getattr(t[1], t[0])(*t[2:])),
         st.tuples(st.sampled_from(PAIRED), parts, parts, bars).map(lambda t: getattr(t[1], t[0])(*t[2:])),
-        st.tuples(st.sampled_from(sorted(CROSS - {"of_symbol"})), parts).map(lambda t: getattr(t[1], t[0])()),
+        st.tuples(st.sampled_from(across), parts).map(lambda t: getattr(t[1], t[0])()),
+        st.tuples(st.sampled_from(ACROSS_WINDOWS), parts, bars).map(lambda t: getattr(t[1], t[0])(t[2])),
+        st.tuples(parts, parts, parts).map(lambda t: t[0].neutralize_across(*t[1:])),
+        st.tuples(parts, bars).map(lambda t: t[0].fracdiff(t[1], 0.4)),
+        st.tuples(parts, bars).map(lambda t: t[0].tail_mean(t[1], 0.05)),
+        st.tuples(parts, bars, st.integers(2, 9)).map(lambda t: t[0].entropy(*t[1:])),
         st.tuples(parts, bars).map(lambda t: t[0].shift(t[1])),
         st.tuples(parts, bars, st.integers(0, 3)).map(lambda t: t[0].ema(*t[1:])),
         st.tuples(parts, parts, parts | number).map(lambda t: where(*t)),

@@ -246,6 +246,29 @@ class Expr(Rolling):
             raise ValueError(f"winsorize_across: share {share} is not between 0 and 0.5")
         return Expr("winsorize_across", (self,), (float(share),))
 
+    def neutralize_across(self, *others: Operand) -> "Expr":
+        """What a least-squares fit on ``others`` and a constant leaves, over the members that have all of them.
+
+        NaN unless there are more names than fitted numbers. Others that add nothing to those before are left out.
+        """
+        if not others:
+            raise ValueError("neutralize_across: nothing to neutralize against")
+        return Expr("neutralize_across", (self, *map(lift, others)))
+
+    def correlation_across(self, bars: int) -> "Expr":
+        """Mean correlation with each other member over ``bars`` bars; its ``mean_across`` is the average of all pairs.
+
+        Members count that have every bar and are not constant.
+        """
+        return Expr("correlation_across", (self,), (whole("correlation_across", bars, least=2),))
+
+    def eigenvalue_across(self, bars: int) -> "Expr":
+        """Share of the largest eigenvalue of the members' correlation matrix over ``bars`` bars, told to every symbol.
+
+        1 over their number when nothing goes together, 1 when all do; members count as in ``correlation_across``.
+        """
+        return Expr("eigenvalue_across", (self,), (whole("eigenvalue_across", bars, least=2),))
+
     def mean_across(self) -> "Expr":
         """The members' mean, the same number for every symbol, members or not: the market."""
         return Expr("mean_across", (self,))

@@ -26,7 +26,13 @@ EVENTS: Final = ("latest", "since", "turn", "turn_age", "turn_side")
 """Of the newest values that are there, or of two series' turns. Parameters: bars, which."""
 
 RECURSIVE: Final = ("ema", "ewm", "wilder", "wilder_sum", "cumsum", "adaptive_mean", "sar", "supertrend", "sum_since")
-_ACROSS: Final = ("rank_across", "zscore_across", "demean_across", "winsorize_across", "mean_across")
+ACROSS_WINDOWS: Final = ("correlation_across", "eigenvalue_across")
+"""Cross-sections of windows; parameter: bars."""
+
+_ACROSS: Final = (
+    "rank_across", "zscore_across", "demean_across", "winsorize_across", "mean_across", "neutralize_across",
+    *ACROSS_WINDOWS,
+)  # fmt: skip
 CROSS: Final = frozenset({*_ACROSS, "of_symbol"})
 
 METHODS: Final = frozenset({"shift", "count", *ROLLING, *PAIRED, *EVENTS, *RECURSIVE, *_ACROSS})

@@ -152,12 +152,13 @@ class _Reader:
     def apply(self, node: ast.Call, name: str, function: Callable[..., Expr], first: list[Expr], depth: int) -> Expr:
         """Call an operator with arguments that are read by what its signature asks for."""
         bound = self.bound(node, name, inspect.signature(function), first)
-        values = {
-            parameter: self.argument(bound.signature.parameters[parameter], value, depth)
-            for parameter, value in bound.arguments.items()
-        }
+        for named, value in bound.arguments.items():
+            parameter = bound.signature.parameters[named]
+            several = parameter.kind is parameter.VAR_POSITIONAL
+            read = [self.argument(parameter, part, depth) for part in (value if several else [value])]
+            bound.arguments[named] = tuple(read) if several else read[0]
         try:
-            return function(**values)
+            return function(*bound.args, **bound.kwargs)
         except ValueError as error:
             settings = node.args[:1] if name == "shift" else node.args[-1:]
             fix = "Past values only: shift(1) is the bar before." if name == "shift" else ""

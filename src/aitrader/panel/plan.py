@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from aitrader.panel.expr import Expr
 from aitrader.panel.lower import Lowering
-from aitrader.panel.operators import CROSS, EVENTS, PAIRED, RECURSIVE, ROLLING
+from aitrader.panel.operators import ACROSS_WINDOWS, CROSS, EVENTS, PAIRED, RECURSIVE, ROLLING
 
 if TYPE_CHECKING:
     from aitrader.panel.program import Program
@@ -100,6 +100,6 @@ def _own_lookback(expr: Expr) -> int | None:
         return None
     if expr.op == "shift":
         return int(expr.params[0])
-    if expr.op in {*ROLLING, *PAIRED, *EVENTS, "count"}:
+    if expr.op in {*ROLLING, *PAIRED, *EVENTS, *ACROSS_WINDOWS, "count"}:
         return int(expr.params[0]) - 1
     return 0

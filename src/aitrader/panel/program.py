@@ -189,22 +189,22 @@ class Build:
         grids = dict(zip(stage.staged, staged, strict=True))
         order = np.argsort(np.array(self.panel.symbols))
         back = np.argsort(order)
+        section = cross_section.Section(self.panel.members[order], self._min_names)
         with np.errstate(all="ignore"):
             for number in stage.crosses:
                 instruction = self.program.instructions[number]
-                values = grids[instruction.inputs[0]]
+                series = [grids[read] for read in instruction.inputs]
                 if instruction.op == "of_symbol":
-                    self._grids[number] = self._of_symbol(values, instruction.params[0])
+                    self._grids[number] = self._of_symbol(series[0], instruction.params[0])
                     continue
-                members = np.where(self.panel.members, values, np.nan)[order]
                 kernel = cross_section.KERNELS[instruction.op]
-                self._grids[number] = kernel(members, self._min_names, instruction.params)[back]
+                self._grids[number] = kernel([values[order] for values in series], section, instruction.params)[back]
 
     def _of_symbol(self, values: Grid, symbol: str) -> Grid:
         if symbol not in self.panel.symbols:
             raise ConfigError(
-                f"{symbol} is the market that features compare with, and it is not among the symbols in use.",
-                fix="Add it to `universe.symbols` and fetch its bars, or set `universe.market: universe_mean`.",
+                f"{symbol} is the market or the asset that features compare with, and not among the symbols in use.",
+                fix="Add it to `universe.symbols` and fetch its bars, or compare with `universe_mean`.",
             )
         row = values[self.panel.symbols.index(Symbol(symbol))]
         return np.broadcast_to(row, values.shape).copy()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aitrader.panel.expr import Expr
-from aitrader.panel.operators import CROSS
+from aitrader.panel.operators import ACROSS_WINDOWS, CROSS
 
 Pair = tuple[float, float]
 """An exponent or factor for prices, and one for volume."""
@@ -53,8 +53,8 @@ def _scale(expr: Expr, known: dict[Expr, Scale | None]) -> Scale | None:
 def _rule(expr: Expr) -> Rule:
     if expr.op in {"gt", "ge", "lt", "le"}:
         return lambda _, s: FREE if _alike(*s) else None
-    if expr.op in CROSS:
-        return lambda _, s: FREE if s[0].free else None
+    if expr.op in CROSS and expr.op not in ACROSS_WINDOWS:
+        return lambda _, s: FREE if all(scale.free for scale in s) else None
     return _RULES.get(expr.op, _unknown)
 
 
@@ -183,5 +183,6 @@ _RULES: Final[dict[str, Rule]] = {
     "cov": _pair(1.0),
     "beta": _pair(-1.0),
     **dict.fromkeys(("skew", "kurt", "argmin", "argmax", "rank", "count", "rsquare", "corr"), _free),
+    **dict.fromkeys(ACROSS_WINDOWS, _free),
     "sign": lambda _, s: FREE if s[0].logs == _NONE else None,
 }

@@ -4,14 +4,35 @@ Symbols are taken in the order of their names, so that shuffling them changes no
 no value takes no part.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aitrader.panel.kernels.comovement import correlation_across, eigenvalue_across
+
 Array = NDArray[np.float64]
-Kernel = Callable[[Array, int, tuple[Any, ...]], Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Who is compared with whom: the members of every session, shape (symbols, sessions), at least ``min_names``.
+
+    ``groups`` holds a number per symbol and session, negative for those in no group: symbols are compared within their
+    group alone. None: with all.
+    """
+
+    members: NDArray[np.bool_]
+    min_names: int
+    groups: NDArray[np.int64] | None = None
+
+
+Kernel = Callable[[Sequence[Array], Section, tuple[Any, ...]], Array]
+"""(series, who is compared, parameters) -> values of the same shape."""
+
+One = Callable[[Array, int, tuple[Any, ...]], Array]
 """(values with NaN for those who take no part, least number of names, parameters) -> values of the same shape."""
 
 
@@ -88,10 +109,59 @@ def _at(ordered: Array, place: Array) -> Array:
     return np.where(part > 0, low + (ordered[above, columns] - low) * part, low)
 
 
+def neutralize_across(series: Sequence[Array], section: Section, _: tuple[Any, ...]) -> Array:
+    """Residual of the least-squares fit of the first series on the others and a constant.
+
+    The others are made orthogonal one after the other (Gram-Schmidt): what one adds nothing to is left out.
+    """
+    known = section.members & ~np.isnan(np.sum(series, axis=0))
+    names = max(section.min_names, len(series) + 1)
+    target, *others = [demean_across(np.where(known, values, np.nan), names, ()) for values in series]
+    used: list[tuple[Array, Array]] = []
+    for other in others:
+        size, rest = _total(other * other), other
+        for direction, length in used:
+            rest = rest - direction * (_total(rest * direction) / length)
+        left = _total(rest * rest)
+        used.append((rest, np.where(left > _COLLINEAR * size, left, np.inf)))
+    for direction, length in used:
+        target = target - direction * (_total(target * direction) / length)
+    return target
+
+
+_COLLINEAR: Final = 1e-24
+"""A column whose squares shrink by this is a sum of those before it, up to rounding."""
+
+
+def _within(kernel: One) -> Kernel:
+    """Return the kernel over the members, or over each group of them."""
+
+    def over(series: Sequence[Array], section: Section, params: tuple[Any, ...]) -> Array:
+        values = np.where(section.members, series[0], np.nan)
+        if section.groups is None:
+            return kernel(values, section.min_names, params)
+        out = np.full(values.shape, np.nan)
+        for group in np.unique(section.groups[section.groups >= 0]):
+            inside = section.groups == group
+            found = kernel(np.where(inside, values, np.nan), section.min_names, params)
+            out[inside] = found[inside]
+        return out
+
+    return over
+
+
+def _in_window(kernel: Callable[[Array, NDArray[np.bool_], int, int], Array]) -> Kernel:
+    """Return the kernel of a window that ends at the session whose members count."""
+    return lambda series, section, params: kernel(series[0], section.members, section.min_names, params[0])
+
+
 KERNELS: Final[Mapping[str, Kernel]] = {
-    "mean_across": mean_across,
-    "demean_across": demean_across,
-    "zscore_across": zscore_across,
-    "rank_across": rank_across,
-    "winsorize_across": winsorize_across,
+    "mean_across": _within(mean_across),
+    "demean_across": _within(demean_across),
+    "zscore_across": _within(zscore_across),
+    "rank_across": _within(rank_across),
+    "winsorize_across": _within(winsorize_across),
+    "neutralize_across": neutralize_across,
+    "correlation_across": _in_window(correlation_across),
+    "eigenvalue_across": _in_window(eigenvalue_across),
 }

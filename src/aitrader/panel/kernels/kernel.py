@@ -76,6 +76,11 @@ def kernel(
     return register
 
 
+def looks_back(name: str, reach: Reach) -> None:
+    """Say how far back an operator looks that has no compiled kernel."""
+    _REACHES[name] = reach
+
+
 def reach(name: str, params: tuple[Any, ...], place: int) -> int:
     """Return how many bars before the current one the operator looks at of the input at ``place``."""
     return _REACHES[name](params, place) if name in _REACHES else 0
