@@ -115,18 +115,22 @@ def _shown_controls(report: "ControlsReport", output: Format) -> list[Any]:
         from aitrader.reports.junit import Case, render_junit
 
         return [render_junit("aitrader", [Case("controls", _named(c), v, c.answered, (c.tried,)) for c, v in verdicts])]
-    rows: list[tuple[Any, ...]]
-    if width() < _WIDE:
-        columns: tuple[str, ...] = ("control", "value", "tried", "answered", "verdict")
-        rows = [(_named(c), c.value, c.tried, c.answered, colored(v, _COLORS[v])) for c, v in verdicts]
-    else:
-        columns = ("control", "setting", "value", "default", "tried", "answered", "verdict")
-        rows = [
-            (c.control, c.setting, c.value, c.default, c.tried, c.answered, colored(v, _COLORS[v])) for c, v in verdicts
-        ]
     silent = sum(not one.fired for one in report.controls)
     said = colored(f"{silent} controls do NOT answer", "bold red") if silent else colored("all answer", "bold green")
-    return [table(f"{len(rows)} controls, one breach each", columns, rows), said]
+    return [_controls_table(verdicts), said]
+
+
+def _controls_table(verdicts: list[tuple["Control", str]]) -> Any:
+    """Return the table of the controls; a narrow terminal sees a control's setting instead of its name and default."""
+    title = f"{len(verdicts)} controls, one breach each"
+    if width() < _WIDE:
+        narrow = [(_named(c), c.value, c.tried, c.answered, colored(v, _COLORS[v])) for c, v in verdicts]
+        return table(title, ("control", "value", "tried", "answered", "verdict"), narrow)
+    columns = ("control", "setting", "value", "default", "tried", "answered", "verdict")
+    wide = [
+        (c.control, c.setting, c.value, c.default, c.tried, c.answered, colored(v, _COLORS[v])) for c, v in verdicts
+    ]
+    return table(title, columns, wide)
 
 
 def _named(control: "Control") -> str:

@@ -201,28 +201,35 @@ class _Planned:
 
 def _review(desk: Desk, state: State, snapshot: MarketSnapshot, planned: _Planned, now: Turn) -> Review:
     """Review what was not sent yet, at the closes that it was sized with."""
-    sent, ratios = state.sent, planned.ratios
+    sent = state.sent
     orders = [order for order in planned.orders if order.client_id not in sent]
+    context = _context(desk, state, snapshot, planned.ratios, orders)
+    return review(orders, _with_counts(desk, state, context, now), desk.rules.risk)
+
+
+def _context(
+    desk: Desk, state: State, snapshot: MarketSnapshot, ratios: Mapping[Symbol, Decimal], orders: Sequence[Order]
+) -> RiskContext:
+    """Return what the limits look at: the book, and what the last bar says of its symbols and those of ``orders``."""
     working = state.open_shares
     symbols = sorted({*(order.symbol for order in orders), *state.book.positions, *working})
     place = places(snapshot.symbols)
     known = [symbol for symbol in symbols if symbol in place]
     prices = {s: price / ratios.get(s, Decimal(1)) for s, price in closes(snapshot, known).items()}
     quotes = _quotes(desk, [order.symbol for order in orders])
-    context = RiskContext(
+    return RiskContext(
         equity=Decimal(repr(state.decision.equity)) if state.decision else state.book.equity(prices),
         book=state.as_planned,
         prices=prices,
         volume20={s: float(snapshot.volume20[place[s]]) * float(ratios.get(s, 1)) for s in known},
         stale={s: int(snapshot.stale[place[s]]) for s in known},
         members={s for s in known if snapshot.members[place[s]]},
-        sent=sent,
+        sent=state.sent,
         latches=desk.latches(state),
         held={order.symbol: why for order in orders if (why := state.why_held(order))},
         quotes=quotes,
         working=working,
     )
-    return review(orders, _with_counts(desk, state, context, now), desk.rules.risk)
 
 
 def _with_counts(desk: Desk, state: State, context: RiskContext, now: Turn) -> RiskContext:

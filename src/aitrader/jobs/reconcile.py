@@ -122,18 +122,22 @@ def reconcile(config: Config, root: Path, asked: Asked) -> Reconciliation:
     LakeError
         The lake cannot be read, or the receipt not written.
     """
-    if asked.force and not asked.rebuild:
-        raise UsageError("--force belongs to --rebuild.", fix="`aitrader reconcile` alone compares.")
     changing = asked.accept or asked.rebuild
-    if asked.accept and asked.rebuild:
-        raise UsageError("--accept and --rebuild exclude each other.", fix="Rebuild first, then look again.")
-    if changing and not asked.reason.strip():
-        raise UsageError("The journal wants to know why.", fix='Add --reason "..." in your own words.')
+    _refuse_odd_words(asked, changing=changing)
     started = asked.visit.clock()
     kept = _rebuild(config, root, asked) if asked.rebuild else ()
     found = _accepted(config, root, asked) if asked.accept else _compared(config, root, asked.visit)
     found = replace(found, kept=kept)
     return _receipt(config, root, asked, found, started) if changing else found
+
+
+def _refuse_odd_words(asked: Asked, *, changing: bool) -> None:
+    if asked.force and not asked.rebuild:
+        raise UsageError("--force belongs to --rebuild.", fix="`aitrader reconcile` alone compares.")
+    if asked.accept and asked.rebuild:
+        raise UsageError("--accept and --rebuild exclude each other.", fix="Rebuild first, then look again.")
+    if changing and not asked.reason.strip():
+        raise UsageError("The journal wants to know why.", fix='Add --reason "..." in your own words.')
 
 
 def _compared(config: Config, root: Path, visit: Visit) -> Reconciliation:

@@ -232,21 +232,24 @@ def _verdict(course: _Course, now: Current, meeting: Appointment, lines: Sequenc
 
 def _sent(course: _Course, meeting: Appointment, lines: Sequence[OrderLine]) -> tuple[Status, str]:
     """Say what became of the orders of a decision whose window is open."""
-    left = [line for line in lines if line.status not in _STAYED]
-    stopped = [line for line in lines if line not in left]
     count = counted(len(lines), "order")
+    stopped = [line for line in lines if line.status in _STAYED]
+    if stopped:
+        return "partial", _partly(meeting, count, len(lines) - len(stopped), stopped)
+    if course.requested or any(isinstance(row, DecisionMade) for row in course.rows):
+        return "done", f"the decision on the bars of {meeting.last}: {count}"
+    return "skipped", f"the decision on the bars of {meeting.last} has left before: {count}, none sent again"
+
+
+def _partly(meeting: Appointment, count: str, left: int, stopped: Sequence[OrderLine]) -> str:
+    """Say which orders were stopped; that no other one left, or that a latch stopped them, is a refusal."""
     reasons = "; ".join(named([f"{line.symbol}: {line.reason or line.status}" for line in stopped]))
-    halted = any(line.reason.startswith("halt") for line in stopped)
-    if stopped and (not left or halted):
+    if not left or any(line.reason.startswith("halt") for line in stopped):
         raise RefusedError(
             f"{len(stopped)} of {count} of the decision on {meeting.last} were refused: {reasons}.",
             fix="See `aitrader orders`; a limit is a setting under `risk`, a latch is opened by `aitrader resume`.",
         )
-    if stopped:
-        return "partial", f"{len(left)} of {count} left; {reasons}"
-    if course.requested or any(isinstance(row, DecisionMade) for row in course.rows):
-        return "done", f"the decision on the bars of {meeting.last}: {count}"
-    return "skipped", f"the decision on the bars of {meeting.last} has left before: {count}, none sent again"
+    return f"{left} of {count} left; {reasons}"
 
 
 def _report(
