@@ -74,12 +74,13 @@ class Features(Section):
     """Which features are computed, and features of your own as text."""
 
     sets: dict[str, tuple[FeatureItem, ...]] = Field(default_factory=dict)
-    """Your own feature sets: lists of names, of `name: {setting: value}`, of custom features and of other sets."""
+    """Your own feature sets: lists of names, of `name: {setting: value}`, of patterns such as `candle_*`, of families
+    such as `family:volume`, of custom features and of other sets. `aitrader features ls` lists what there is."""
     custom: dict[str, str] = Field(default_factory=dict)
     """Your own features: `my_gap: "open / close.shift(1) - 1"`. The language has no word for the future. It knows the
     columns open high low close volume, every built-in feature, as `rsi(bars=5)`, numbers, + - * / **, comparisons
     (1 or 0), where(a, b, c), and operators such as shift(n), mean(n), std(n), max(n), ema(n), corr(other, n),
-    rank_across(); an unknown name is answered with all that are known."""
+    rank_across(); docs/features.md lists them all. `aitrader features test` proves that yours keep the rules."""
     compute: tuple[str, ...] = ("core",)
     """The sets that `calculate-features` stores."""
     min_names: PositiveInt = 10
