@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from aitrader.errors import ConfigError
 from aitrader.features.feature import FeatureSpec
 from aitrader.panel.panel import Panel
-from aitrader.panel.plan import columns_of, plan
+from aitrader.panel.plan import columns_of, groups_of, plan
 
 
 def compute(
@@ -28,7 +28,7 @@ def compute(
     Raises
     ------
     ConfigError
-        A feature reads a column that the panel does not have.
+        A feature reads a column, or compares within groups, that the panel does not have.
     """
     for spec in specs:
         missing = sorted(columns_of(spec.expr) - set(panel.columns))
@@ -36,6 +36,11 @@ def compute(
             raise ConfigError(
                 f"The feature {spec.name} reads the column {missing[0]!r}, which the data do not have.",
                 fix=f"Columns: {', '.join(panel.columns)}.",
+            )
+        for name in sorted(groups_of(spec.expr) - set(panel.groups)):
+            raise ConfigError(
+                f"The feature {spec.name} compares symbols within their {name}, which the data do not have.",
+                fix=f"Leave it out. Groups: {', '.join(panel.groups) or 'none'}.",
             )
     program = plan([spec.expr for spec in specs])
     return program.run(panel, min_names=min_names, executor=executor, progress=progress)

@@ -14,7 +14,7 @@ from hashlib import sha256
 from math import isfinite
 from typing import Union
 
-from aitrader.panel.operators import text_of
+from aitrader.panel.operators import Param, text_of
 from aitrader.panel.rolling import Rolling, whole
 
 Number = int | float
@@ -228,17 +228,19 @@ class Expr(Rolling):
     # Cross-section: within a bar, over the universe's members. Others are NaN and influence nobody; a bar with
     # fewer than ``min_names`` members that have a value is NaN.
 
-    def rank_across(self) -> "Expr":
+    # ``by`` names groups of the panel, such as sectors: then each group is a universe of its own.
+
+    def rank_across(self, by: str | None = None) -> "Expr":
         """(mean rank - 1/2) / names: between 0 and 1, mean exactly 1/2."""
-        return Expr("rank_across", (self,))
+        return Expr("rank_across", (self,), _by(by))
 
-    def zscore_across(self) -> "Expr":
+    def zscore_across(self, by: str | None = None) -> "Expr":
         """Distance to the members' mean in standard deviations (divisor n - 1); NaN where all are equal."""
-        return Expr("zscore_across", (self,))
+        return Expr("zscore_across", (self,), _by(by))
 
-    def demean_across(self) -> "Expr":
+    def demean_across(self, by: str | None = None) -> "Expr":
         """Distance to the members' mean."""
-        return Expr("demean_across", (self,))
+        return Expr("demean_across", (self,), _by(by))
 
     def winsorize_across(self, share: float = 0.01) -> "Expr":
         """Values beyond the members' ``share`` and ``1 - share`` quantiles become those."""
@@ -269,9 +271,9 @@ class Expr(Rolling):
         """
         return Expr("eigenvalue_across", (self,), (whole("eigenvalue_across", bars, least=2),))
 
-    def mean_across(self) -> "Expr":
-        """The members' mean, the same number for every symbol, members or not: the market."""
-        return Expr("mean_across", (self,))
+    def mean_across(self, by: str | None = None) -> "Expr":
+        """The members' mean, the same number for every symbol, members or not: the market, or the own group."""
+        return Expr("mean_across", (self,), _by(by))
 
     def of_symbol(self, symbol: str) -> "Expr":
         """The value of one symbol, the same for every symbol; it need not be a member."""
@@ -318,3 +320,9 @@ def share_of(part: Operand, whole: Operand) -> Expr:
 def maximum(left: Operand, right: Operand) -> Expr:
     """The larger of two; NaN if one is."""
     return Expr("maximum", (lift(left), lift(right)))
+
+
+def _by(name: str | None) -> tuple[Param, ...]:
+    if name is not None and not name.isidentifier():
+        raise ValueError(f"by: {name!r} is not the name of groups")
+    return () if name is None else (name,)

@@ -26,13 +26,13 @@ EVENTS: Final = ("latest", "since", "turn", "turn_age", "turn_side")
 """Of the newest values that are there, or of two series' turns. Parameters: bars, which."""
 
 RECURSIVE: Final = ("ema", "ewm", "wilder", "wilder_sum", "cumsum", "adaptive_mean", "sar", "supertrend", "sum_since")
+GROUPED: Final = ("rank_across", "zscore_across", "demean_across", "mean_across")
+"""Cross-sections that may be of groups alone. Parameter: the name of the groups, if any."""
+
 ACROSS_WINDOWS: Final = ("correlation_across", "eigenvalue_across")
 """Cross-sections of windows; parameter: bars."""
 
-_ACROSS: Final = (
-    "rank_across", "zscore_across", "demean_across", "winsorize_across", "mean_across", "neutralize_across",
-    *ACROSS_WINDOWS,
-)  # fmt: skip
+_ACROSS: Final = (*GROUPED, "winsorize_across", "neutralize_across", *ACROSS_WINDOWS)
 CROSS: Final = frozenset({*_ACROSS, "of_symbol"})
 
 METHODS: Final = frozenset({"shift", "count", *ROLLING, *PAIRED, *EVENTS, *RECURSIVE, *_ACROSS})
@@ -44,6 +44,11 @@ EXTRA: Final = {"std": ("ddof", 1), "var": ("ddof", 1), "argmin": ("oldest", 0),
 
 POSITIONAL: Final = ("quantile", "fracdiff", "tail_mean", "entropy")
 """Rolling operators whose further parameter stands after the bars."""
+
+
+def group_of(op: str, params: Sequence[Param]) -> str | None:
+    """Return the groups within which a cross-section compares; None: everybody with everybody."""
+    return str(params[0]) if op in GROUPED and params else None
 
 
 def text_of(op: str, args: Sequence[str], params: Sequence[Param]) -> str:
@@ -72,7 +77,7 @@ def text_of(op: str, args: Sequence[str], params: Sequence[Param]) -> str:
 def _arguments(op: str, others: Sequence[str], params: Sequence[Param]) -> list[str]:
     if op not in ROLLING and op not in PAIRED:
         shown = params[:1] if op == "ema" and params[1] == 0 else params
-        return [*others, *(_number(param) for param in shown)]
+        return [*others, *(f"by={param}" if op in GROUPED else _number(param) for param in shown)]
     bars, least, *extra = params
     written = [*others, str(bars)]
     if op in POSITIONAL:

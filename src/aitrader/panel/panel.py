@@ -1,7 +1,7 @@
 """Many series at once: named columns on one grid of symbols and sessions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 from typing import Final, Literal
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aitrader.domain.symbols import Symbol
+from aitrader.errors import ConfigError
 
 Grid = NDArray[np.float64]
 """One value per symbol and session, shape (symbols, sessions), C order."""
@@ -29,7 +30,9 @@ class Panel:
 
     ``sessions`` rise strictly; ``members`` says which symbols count in a session's cross-section. ``begins`` is the
     position of each symbol's first bar, a negative number where it lies before the panel, which is a part of a longer
-    history. None: that of the first value of any column, and behind the last where there is none.
+    history. None: that of the first value of any column, and behind the last where there is none. ``groups`` says for a
+    kind, such as sectors, which symbols belong together, as known on the session: equal numbers in the shape of the
+    grid, negative for no group.
     """
 
     calendar: str
@@ -39,6 +42,7 @@ class Panel:
     columns: Mapping[str, Grid]
     members: NDArray[np.bool_]
     begins: NDArray[np.int64] = None  # type: ignore[assignment]  # filled in when the panel is made
+    groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if np.any(np.diff(self.sessions.astype("datetime64[D]").astype(np.int64)) <= 0):
@@ -52,6 +56,10 @@ class Panel:
                 raise ValueError(f"column {name} is {values.dtype}{values.shape}, not float64{self.shape}")
         dense = {name: np.ascontiguousarray(values) for name, values in self.columns.items()}
         object.__setattr__(self, "columns", MappingProxyType(dense))
+        for name, numbers in self.groups.items():
+            if numbers.shape != self.shape:
+                raise ValueError(f"groups {name} have shape {numbers.shape}, the grid {self.shape}")
+        object.__setattr__(self, "groups", MappingProxyType(dict(self.groups)))
         if self.begins is None:
             object.__setattr__(self, "begins", _first_bars(self))
 
@@ -62,6 +70,15 @@ class Panel:
 
     def __getitem__(self, column: str) -> Grid:
         return self.columns[column]
+
+    def group(self, name: str) -> NDArray[np.int64]:
+        """Return each symbol's group of a kind such as sectors, shape of the grid; ``ConfigError`` if there is none."""
+        if name not in self.groups:
+            raise ConfigError(
+                f"Symbols are compared within their {name}, which the data do not have.",
+                fix=f"Groups: {', '.join(self.groups) or 'none'}. Leave out the features that need others.",
+            )
+        return self.groups[name]
 
     def ages(self, rows: slice, start: int, stop: int) -> Grid:
         """Return bars since each symbol's first bar at positions ``start`` up to ``stop``; NaN before it."""
@@ -87,6 +104,7 @@ class Panel:
             {name: values[:, span] for name, values in self.columns.items()},
             np.ascontiguousarray(self.members[:, span]),
             self.begins - span.indices(self.shape[1])[0],
+            groups={name: numbers[:, span] for name, numbers in self.groups.items()},
         )
 
     def select(self, symbols: Sequence[Symbol]) -> "Panel":
@@ -103,6 +121,7 @@ class Panel:
             {name: values[rows] for name, values in self.columns.items()},
             self.members[rows],
             self.begins[rows],
+            groups={name: numbers[rows] for name, numbers in self.groups.items()},
         )
 
 

@@ -184,6 +184,8 @@ class _Reader:
             return value
         if parameter.annotation is Operand or parameter.name == "self":
             return self.expression(value, depth + 1)
+        if parameter.name == "by":
+            return self.group(value)
         return self.number(value)
 
     def feature(self, node: ast.Call, name: str) -> Expr:
@@ -196,6 +198,11 @@ class _Reader:
             raise self.wrong(node.keywords[0] if node.keywords else node, str(error)) from error
         except ConfigError as error:
             raise _wrong(self.text, self._place(node), str(error).rstrip("."), error.fix) from error
+
+    def group(self, node: ast.expr) -> str:
+        if not isinstance(node, ast.Name):
+            raise self.wrong(node, "the name of groups is wanted here", "Write it as by=sector.")
+        return node.id
 
     def number(self, node: ast.expr) -> int | float:
         match node:

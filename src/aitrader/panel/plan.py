@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from aitrader.panel.expr import Expr
 from aitrader.panel.lower import Lowering
-from aitrader.panel.operators import ACROSS_WINDOWS, CROSS, EVENTS, PAIRED, RECURSIVE, ROLLING
+from aitrader.panel.operators import ACROSS_WINDOWS, CROSS, EVENTS, PAIRED, RECURSIVE, ROLLING, group_of
 
 if TYPE_CHECKING:
     from aitrader.panel.program import Program
@@ -70,6 +70,12 @@ def columns_of(expr: Expr) -> frozenset[str]:
 def looks_across(expr: Expr) -> bool:
     """Say whether ``expr`` compares symbols, so that its values depend on the universe."""
     return any(part.op in CROSS for part in walk(expr))
+
+
+def groups_of(expr: Expr) -> frozenset[str]:
+    """Return the names of the groups within which ``expr`` compares symbols."""
+    found = (group_of(part.op, part.params) for part in walk(expr))
+    return frozenset(name for name in found if name is not None)
 
 
 def walk(expr: Expr) -> Iterator[Expr]:

@@ -18,6 +18,7 @@ from aitrader.panel.expr import Expr
 from aitrader.panel.instructions import Instruction
 from aitrader.panel.kernels import cross_section
 from aitrader.panel.machine import Memory, Output, Span, prepare, slots
+from aitrader.panel.operators import group_of
 from aitrader.panel.panel import Grid, Panel
 
 BLOCK_BARS: Final = 1 << 12
@@ -189,7 +190,7 @@ class Build:
         grids = dict(zip(stage.staged, staged, strict=True))
         order = np.argsort(np.array(self.panel.symbols))
         back = np.argsort(order)
-        section = cross_section.Section(self.panel.members[order], self._min_names)
+        members = self.panel.members[order]
         with np.errstate(all="ignore"):
             for number in stage.crosses:
                 instruction = self.program.instructions[number]
@@ -197,6 +198,9 @@ class Build:
                 if instruction.op == "of_symbol":
                     self._grids[number] = self._of_symbol(series[0], instruction.params[0])
                     continue
+                by = group_of(instruction.op, instruction.params)
+                groups = None if by is None else self.panel.group(by)[order]
+                section = cross_section.Section(members, self._min_names, groups)
                 kernel = cross_section.KERNELS[instruction.op]
                 self._grids[number] = kernel([values[order] for values in series], section, instruction.params)[back]
 
