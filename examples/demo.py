@@ -212,7 +212,7 @@ def _state(account: dict[str, Any]) -> str:
 def _rank_ic(shown: dict[str, Any]) -> str:
     scores = shown["passport"]["scores"]
     interval = f"{scores['rank_ic_lower']:+.4f} to {scores['rank_ic_upper']:+.4f}"
-    return f"{scores['rank_ic']:+.4f} (95 % interval {interval}), {shown['line']['status']}"
+    return f"{scores['rank_ic']:+.4f} (95% interval {interval}), {shown['line']['status']}"
 
 
 def _earned(performance: dict[str, Any]) -> str:

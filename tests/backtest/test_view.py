@@ -53,7 +53,7 @@ def test_assumptions_name_the_entry_and_its_proxy(played):
     plan, _ = played
 
     assert any("after_open" in text and "stands in" in text for text in assumptions(plan))
-    assert any("cash earns 0 %" in text for text in assumptions(plan))
+    assert any("cash earns 0%" in text for text in assumptions(plan))
 
 
 WIDE = {"max_order_equity_share": 1, "max_order_qty": 1e9, "max_position": 1, "max_order_adv_share": 1}
@@ -68,7 +68,7 @@ def fallen(past, **limits):
 
 
 def test_a_loss_beyond_the_limit_ends_the_result_at_its_close(past):
-    # 2,000, 2,000, 2,100, 2,040 (-2.86 %), 2,030, 2,200 USD.
+    # 2,000, 2,000, 2,100, 2,040 (-2.86%), 2,030, 2,200 USD.
     world, run = fallen(past, max_daily_loss=0.0285)
 
     found = halted(run, "top")

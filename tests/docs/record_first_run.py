@@ -33,7 +33,7 @@ paper account trades the decision; in the evening an emergency closes everything
 and a person lets the book go on.
 
 At the default breakers (`risk.max_daily_loss: 2%`, `risk.max_drawdown: 10%`) five names halt within weeks: in the
-backtest below they would have shut HALT on 2003-05-19, in its 32nd session, when equity fell 4.1 % from one close to
+backtest below they would have shut HALT on 2003-05-19, in its 32nd session, when equity fell 4.1% from one close to
 the next. Begun on the first session of each year from 2004 to 2013 it halts after 2 to 34 sessions, in 2012 after 90,
 every time by the daily loss. So the demo's profile sets 20% and 70%; the defaults are for a book of many names. To see
 it, in the demo's folder:

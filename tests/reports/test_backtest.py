@@ -61,7 +61,7 @@ def test_the_page_loads_and_runs_nothing():
 def test_the_page_shows_figures_doubts_and_provenance():
     text = _text(render(_view()))
 
-    for part in ("Sharpe ratio", "0.61", "Costs doubled", "Little is left.", "fails", "3.0 %", "rejected", "0123abcd"):
+    for part in ("Sharpe ratio", "0.61", "Costs doubled", "Little is left.", "fails", "3.0%", "rejected", "0123abcd"):
         assert part in text
 
 
@@ -80,7 +80,7 @@ def test_where_a_breaker_fired_both_results_stand_side_by_side():
     (table,) = html.fromstring(page).xpath("//h2[contains(., 'breaker')]/following-sibling::div[1]//table")
     cells = [[cell.text_content() for cell in row] for row in table.xpath(".//tr")]
     assert cells[0][:3] == ["Metric", "up to 2011-01-12", "without breakers"]
-    assert cells[1][:3] == ["Total return", "2.1 %", "34.0 %"]
+    assert cells[1][:3] == ["Total return", "2.1%", "34.0%"]
     assert "breaker" not in _text(render(_view()))
 
 
@@ -168,4 +168,4 @@ def test_gross_and_net_exposure_that_are_the_same_are_one_line():
 def test_the_interval_of_folds_is_shown_only_where_there_is_one():
     fold = FoldLine("trees", 0, date(2005, 1, 3), date(2009, 12, 31), date(2010, 1, 4), date(2010, 12, 31), 0.019)
 
-    assert "95 % interval" not in _text(render(_view(folds=(fold,))))
+    assert "95% interval" not in _text(render(_view(folds=(fold,))))

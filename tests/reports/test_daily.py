@@ -86,7 +86,7 @@ def test_the_page_shows_decision_orders_fills_refusals_and_the_book():
 
     for part in (
         "100,500",
-        "0.5 %",
+        "0.5%",
         "buys shrink",
         "buy 100 AA at about 50.00",
         CLIENT,
@@ -94,7 +94,7 @@ def test_the_page_shows_decision_orders_fills_refusals_and_the_book():
         "20.0 bp",
         "max_order_qty",
         "10 is more than 5",
-        "98.0 %",
+        "98.0%",
         "0.25 USD per share",
         "trade",
     ):
@@ -119,7 +119,7 @@ def test_an_empty_day_says_what_there_is_not():
     ("view", "level", "words"),
     [
         (_standing(latches={"HALT": ""}), "red", "HALT is shut: no order"),
-        (_standing(latches={"HALT": "max_daily_loss: 3 %"}), "red", "HALT is shut (max_daily_loss: 3 %)"),
+        (_standing(latches={"HALT": "max_daily_loss: 3%"}), "red", "HALT is shut (max_daily_loss: 3%)"),
         (_standing(latches={"HALT_ENTRIES": ""}), "red", "only orders that reduce"),
         (_standing(unresolved=(CLIENT,)), "red", CLIENT),
         (_standing(differences=("AA: 3 here, 5 there",)), "red", "AA: 3 here, 5 there"),

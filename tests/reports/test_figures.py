@@ -10,9 +10,9 @@ from aitrader.reports.figures import plain, show, write_csv
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (0.1234, "fraction", "12.3 %"),
-        (-0.1234, "fraction", "\u221212.3 %"),
-        (-0.0001, "fraction", "0.0 %"),
+        (0.1234, "fraction", "12.3%"),
+        (-0.1234, "fraction", "\u221212.3%"),
+        (-0.0001, "fraction", "0.0%"),
         (0.0012, "bps", "12.0 bp"),
         (0.785, "ratio", "0.79"),
         (0.0188, "ic", "0.019"),
@@ -28,7 +28,7 @@ def test_a_figure_is_shown_in_its_unit(value, unit, text):
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (0.2, "fraction", "20 %"),
+        (0.2, "fraction", "20%"),
         (200_000.0, "usd", "200 k"),
         (1_500_000.0, "usd", "1.5 M"),
         (-0.02, "ic", "\u22120.02"),

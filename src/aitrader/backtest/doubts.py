@@ -182,7 +182,7 @@ def _beside_equal_weight(runs: Runs, seed: int) -> Doubt:
         "bad": "holding everything in equal parts was as good for its risk, or better",
     }
     figure = Figure("strategy's lead a year", float(more.mean()) * YEAR, "fraction")
-    sentence = f"{words[verdict]} (95 % interval of the lead: {low * YEAR:+.1%} to {high * YEAR:+.1%} a year)"
+    sentence = f"{words[verdict]} (95% interval of the lead: {low * YEAR:+.1%} to {high * YEAR:+.1%} a year)"
     return Doubt("equal weight", (*figures(other), figure), verdict, sentence)
 
 
@@ -190,7 +190,7 @@ def _beside_cash(asked: FloatArray) -> Doubt:
     earned = annual_return(asked)
     verdict: Verdict = "good" if earned > 0 else "bad"
     words = "more than cash" if earned > 0 else "no more than cash"
-    return Doubt("cash", (Figure("return a year", 0.0, "fraction"),), verdict, f"{words}, which is taken to earn 0 %")
+    return Doubt("cash", (Figure("return a year", 0.0, "fraction"),), verdict, f"{words}, which is taken to earn 0%")
 
 
 def _other_run(name: str, run: BacktestResult, runs: Runs, what: str) -> Doubt:

@@ -116,8 +116,8 @@ def metric_rows(performances: Sequence[Performance]) -> tuple[MetricRow, ...]:
         MetricRow("Sortino", "ratio", values("sortino"), "annual, against losses only"),
         MetricRow("Total return", "fraction", values("total_return")),
         MetricRow("Calmar", "ratio", values("calmar"), "return a year over max drawdown"),
-        MetricRow("Value at risk", "fraction", values("value_at_risk"), "a day's loss exceeded on 5 % of days"),
-        MetricRow("Expected shortfall", "fraction", values("expected_shortfall"), "mean loss of the worst 5 % of days"),
+        MetricRow("Value at risk", "fraction", values("value_at_risk"), "a day's loss exceeded on 5% of days"),
+        MetricRow("Expected shortfall", "fraction", values("expected_shortfall"), "mean loss of the worst 5% of days"),
     )
 
 
@@ -173,7 +173,7 @@ def assumptions(plan: Plan) -> tuple[str, ...]:
     return (
         f"decided after a close, entered in the next session ({execution.entry.value}){proxy}",
         paid,
-        "cash earns 0 %; dividends are paid at the open of the ex-date; no taxes",
+        "cash earns 0%; dividends are paid at the open of the ex-date; no taxes",
         "whole shares" if not plan.rules.portfolio.fractional else "fractions of shares",
     )
 

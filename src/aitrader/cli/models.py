@@ -93,7 +93,7 @@ def _card_tables(card: "ModelCard") -> list[Any]:
         ("purge + embargo", f"{passport.train.purge} + {passport.train.embargo} sessions"),
         ("data", f"{passport.data.source}, {len(passport.data.symbols)} symbols"),
         ("features", len(passport.features)),
-        ("rank IC", f"{scores.rank_ic:+.4f}, 95 % {scores.rank_ic_lower:+.4f} to {scores.rank_ic_upper:+.4f}"),
+        ("rank IC", f"{scores.rank_ic:+.4f}, 95% {scores.rank_ic_lower:+.4f} to {scores.rank_ic_upper:+.4f}"),
         ("HAC t", f"{scores.hac_t:.2f}"),
         ("ICIR", f"{scores.icir_daily:.3f} daily, {scores.icir_annual:.2f} annual"),
         ("shuffled labels", f"rank IC {passport.shuffled.rank_ic:+.4f}"),

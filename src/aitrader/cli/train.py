@@ -29,7 +29,7 @@ def train(
 
     History is cut into folds; what a label looks ahead at is purged from training. Each model is scored on
     sessions it never saw, and once more trained on shuffled labels, which shows what luck alone scores. A model passes
-    when the lower 95 % bound of its mean rank IC lies above the gate; others are stored as rejected. Exit 3 when none
+    when the lower 95% bound of its mean rank IC lies above the gate; others are stored as rejected. Exit 3 when none
     passed. `--end` is the last session whose price a label may use.
     """
     from aitrader.jobs.train import Wanted
@@ -48,7 +48,7 @@ def train(
 
 
 def _tables(report: "TrainReport") -> list[Any]:
-    columns = ("model", "version", "rank IC", "95 % interval", "HAC t", "ICIR day/year", "shuffled", "verdict")
+    columns = ("model", "version", "rank IC", "95% interval", "HAC t", "ICIR day/year", "shuffled", "verdict")
     caption = (
         f"{report.symbols} symbols, {report.sessions} sessions; labels use prices up to {report.label_end}; "
         f"{report.trials} different settings tried on these data; "

@@ -109,7 +109,7 @@ class Gate(Section):
     """What a model must reach out of fold before it may trade."""
 
     min_rank_ic_lower: FiniteFloat = 0.0
-    """The lower 95 % bound of the mean rank IC must lie above this."""
+    """The lower 95% bound of the mean rank IC must lie above this."""
 
 
 class Training(Section):

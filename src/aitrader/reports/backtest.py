@@ -68,7 +68,7 @@ class ModelLine:
 
 @dataclass(frozen=True, slots=True)
 class FoldLine:
-    """One walk-forward fold of one model: its spans, and the rank IC on the test span with its 95 % interval."""
+    """One walk-forward fold of one model: its spans, and the rank IC on the test span with its 95% interval."""
 
     model: str
     fold: int

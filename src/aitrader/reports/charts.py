@@ -78,7 +78,7 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], *, unit: U
 
 
 def histogram(title: str, one: Series, *, unit: Unit, bins: int = 40, height: int = 200) -> Markup:
-    """Return how often values fall into ``bins`` equal intervals between the 0.5 % and 99.5 % quantiles.
+    """Return how often values fall into ``bins`` equal intervals between the 0.5% and 99.5% quantiles.
 
     What lies outside is counted in the first and last interval.
     """

@@ -20,7 +20,7 @@ def show(value: float, unit: Unit, *, short: bool = False) -> str:
     """Return ``value`` for a reader; a dash where it is NaN or infinite. ``short`` is for axes.
 
     >>> show(0.0312, "fraction"), show(1234567.0, "usd"), show(0.78, "ratio")
-    ('3.1 %', '1,234,567', '0.78')
+    ('3.1%', '1,234,567', '0.78')
     """
     if not math.isfinite(value):
         return MISSING
@@ -80,7 +80,7 @@ def _cell(value: object) -> object:
 def _long(value: float, unit: Unit) -> str:
     match unit:
         case "fraction":
-            return f"{value * 100:.1f} %"
+            return f"{value * 100:.1f}%"
         case "bps":
             return f"{value * 10_000:.1f} bp"
         case "ratio":
@@ -95,7 +95,7 @@ def _long(value: float, unit: Unit) -> str:
 
 def _short(value: float, unit: Unit) -> str:
     if unit == "fraction":
-        return f"{round(value * 100, 4):g} %"
+        return f"{round(value * 100, 4):g}%"
     if unit == "usd" and abs(value) >= 1_000_000:
         return f"{value / 1_000_000:g} M"
     if unit == "usd" and abs(value) >= 1_000:

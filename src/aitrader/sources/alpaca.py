@@ -41,7 +41,7 @@ class AlpacaSettings(Section):
     base_url: str = "https://data.alpaca.markets"
     """The market data host, without path."""
     feed: Literal["sip", "iex", "otc", "boats"] = "sip"
-    """sip (all exchanges; the free plan withholds the last 15 minutes) or iex (free, about 2.5 % of the volume)."""
+    """sip (all exchanges; the free plan withholds the last 15 minutes) or iex (free, about 2.5% of the volume)."""
     requests_per_minute: PositiveFloat = 180.0
     """Requests a minute; the basic plan allows 200."""
     max_wait: PositiveFloat = 120.0

@@ -19,13 +19,13 @@ class Verdict:
 
 
 def judge(scores: Scores, gate: Gate) -> Verdict:
-    """Pass a model whose mean out-of-fold rank IC lies above the gate with its lower 95 % bound.
+    """Pass a model whose mean out-of-fold rank IC lies above the gate with its lower 95% bound.
 
     A bound that is not known passes nothing.
     """
     bound, least = scores.rank_ic_lower, gate.min_rank_ic_lower
     if bound > least:
-        return Verdict("passed", f"lower 95 % bound of the mean rank IC {bound:.4f} is above {least:g}")
+        return Verdict("passed", f"lower 95% bound of the mean rank IC {bound:.4f} is above {least:g}")
     if math.isnan(bound):
         return Verdict("rejected", "the mean rank IC has no interval: too few sessions, or predictions do not vary")
-    return Verdict("rejected", f"lower 95 % bound of the mean rank IC {bound:.4f} is not above {least:g}")
+    return Verdict("rejected", f"lower 95% bound of the mean rank IC {bound:.4f} is not above {least:g}")

@@ -23,7 +23,7 @@ Question = tuple[str, Callable[[], Any]]
 """A name, and a call that raises if it is wrong."""
 
 _SHARES: Final = ("max_order_equity_share", "max_order_adv_share", "price_collar", "max_gap_from_close", "max_position")
-"""Limits of which 100 % forbids nothing."""
+"""Limits of which 100% forbids nothing."""
 
 _LOSSES: Final = ("max_daily_loss", "max_drawdown")
 
@@ -75,10 +75,10 @@ def limits(bench: Bench) -> Finding:
     """Look for limits that limit nothing, or everything."""
     risk = bench.config.risk
     values: Mapping[str, float] = risk.model_dump()
-    loose = [f"risk.{name} is 100 %: it forbids nothing" for name in (*_SHARES, *_LOSSES) if values[name] >= 1]
+    loose = [f"risk.{name} is 100%: it forbids nothing" for name in (*_SHARES, *_LOSSES) if values[name] >= 1]
     blocking = [f"risk.{name} is 0: it forbids every order" for name in (*_SHARES, "max_gross") if values[name] == 0]
     if loose:
-        return failed(f"{len(loose)} limits are not there", loose, "Set a share below 100 %.")
+        return failed(f"{len(loose)} limits are not there", loose, "Set a share below 100%.")
     if blocking:
         return warned(f"{len(blocking)} limits forbid everything", blocking)
     invested = bench.config.portfolio.invested
