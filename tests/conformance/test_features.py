@@ -19,7 +19,7 @@ from aitrader.features.feature import load, spec_of
 from aitrader.features.resolve import resolve
 from aitrader.features.sets import SETS
 from aitrader.lake.adjust import forward
-from aitrader.panel.expr import column
+from aitrader.panel.expr import Expr, column
 
 SPECS = {
     spec.name: spec
@@ -264,6 +264,7 @@ def test_windows_longer_than_the_made_up_market_make_it_longer():
     assert all(verdict.passed for rule in RULES for verdict in verdicts(tried, rule))
 
 
-def test_what_the_language_would_refuse_is_refused_by_the_plan():
-    with pytest.raises(ValueError, match="ahead"):
-        column("close").shift(-1)
+@pytest.mark.parametrize("op", ["shift", "mean", "latest"])
+def test_a_look_ahead_cannot_be_written_even_around_the_language(op):
+    with pytest.raises(ValueError, match="looks ahead"):
+        Expr(op, (column("close"),), (-1,))

@@ -18,6 +18,12 @@ class Rolling:
     args: tuple[Self, ...] = ()
     params: tuple[Param, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse a negative number of bars, also where somebody writes the operator by hand."""
+        first = self.params[0] if self.params and self.op != "constant" else 0
+        if not isinstance(first, str) and first < 0:
+            raise ValueError(f"{self.op}({first}) looks ahead")
+
     def shift(self, bars: int) -> Self:
         """The value ``bars`` bars ago.
 
