@@ -26,4 +26,6 @@ FAMILIES: Final = {
     "levels": "aitrader.features.levels",
     "pivots": "aitrader.features.pivots",
     "microstructure": "aitrader.features.microstructure",
+    "patterns": "aitrader.features.patterns",
+    "bar_patterns": "aitrader.features.bar_patterns",
 }

@@ -44,9 +44,9 @@ class Turns:
         """Bars since a turn."""
         return peaks(self.high, self.wing).turn_age(troughs(self.low, self.wing), self.bars, nth) + self.wing
 
-    def ends_high(self) -> Expr:
-        """1 where the newest turn is a high, 0 where it is a low."""
-        return peaks(self.high, self.wing).turn_side(troughs(self.low, self.wing), self.bars) > 0
+    def side(self) -> Expr:
+        """1 where the newest turn is a high, -1 where it is a low."""
+        return peaks(self.high, self.wing).turn_side(troughs(self.low, self.wing), self.bars)
 
 
 def or_zero(value: Expr) -> Expr:
