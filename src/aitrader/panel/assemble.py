@@ -7,9 +7,9 @@ from typing import Any, Final
 from aitrader.panel.instructions import Instruction
 from aitrader.panel.lower import Lowering
 from aitrader.panel.machine import EMIT, EMIT_PRODUCT, STAGE, Machine, Step, reach, slots
-from aitrader.panel.operators import CROSS
+from aitrader.panel.operators import CROSS, VIEWS
 
-LOADED: Final = frozenset({"load", "age", *CROSS})
+LOADED: Final = frozenset({"load", "age", "calendar", *VIEWS, *CROSS})
 """What stands in its register before the steps run."""
 
 SAME_POSSIBLE: Final = frozenset({"zeroed", "at_least"})
@@ -21,7 +21,7 @@ class Pass:
     """What can be computed block by block once the cross-sections before it are known.
 
     ``loads`` are (register, instruction) to fill from columns or known grids. The pass stages the series of ``crosses``
-    as whole grids, or, the last one, emits the features.
+    as whole grids, or, the last one, emits the features or stages what is wanted whole.
     """
 
     steps: tuple[Step, ...]
@@ -45,6 +45,12 @@ def passes(lowering: Lowering, features: Sequence[tuple[int, ...]]) -> tuple[Pas
         Step(EMIT if len(feature) == 1 else EMIT_PRODUCT, feature, (place,)) for place, feature in enumerate(features)
     ]
     return (*staging, _pass(lowering, ends))
+
+
+def whole(lowering: Lowering, number: int) -> tuple[Pass, ...]:
+    """Return the passes after which one result stands as a whole grid, in place of features."""
+    ends = [Step(STAGE, (number,), (0,))]
+    return (*passes(lowering, [(number,)])[:-1], replace(_pass(lowering, ends), staged=(number,)))
 
 
 def _staging(lowering: Lowering, crosses: Sequence[int]) -> Pass:

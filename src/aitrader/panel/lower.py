@@ -8,7 +8,7 @@ import numpy as np
 
 from aitrader.panel.expr import Expr
 from aitrader.panel.instructions import Instructions
-from aitrader.panel.operators import BINARY, PAIRED, RECURSIVE, ROLLING
+from aitrader.panel.operators import BINARY, PAIRED, RECURSIVE, ROLLING, VIEWS
 from aitrader.panel.windows import Window
 
 
@@ -40,8 +40,10 @@ class Lowering(Instructions):
         return (self.grid(expr),)
 
     def _lower(self, expr: Expr) -> int:
-        if expr.op == "age":
-            return self.add("age")
+        if expr.op in {"age", "calendar"}:
+            return self.add(expr.op, params=expr.params)
+        if expr.op in VIEWS:
+            return self.add(expr.op, params=expr.args)
         if expr.op == "column":
             return self.add("finite", self.add("load", params=expr.params))
         if expr.op in BINARY or expr.op in {"minimum", "maximum", "share_of"}:
@@ -79,9 +81,12 @@ def number_of(expr: Expr) -> float | None:
         return float(expr.params[0])
     if expr.op not in _FOLDED:
         return None
-    numbers = [number_of(arg) for arg in expr.args]
-    if any(number is None for number in numbers):
-        return None
+    numbers = []
+    for arg in expr.args:
+        number = number_of(arg)
+        if number is None:  # asked at every part of an expression: the first series found is answer enough
+            return None
+        numbers.append(number)
     with np.errstate(all="ignore"):
         value = float(_FOLDED[expr.op](*numbers))
     return value if np.isfinite(value) else np.nan

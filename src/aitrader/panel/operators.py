@@ -35,6 +35,16 @@ ACROSS_WINDOWS: Final = ("correlation_across", "eigenvalue_across")
 _ACROSS: Final = (*GROUPED, "winsorize_across", "neutralize_across", *ACROSS_WINDOWS)
 CROSS: Final = frozenset({*_ACROSS, "of_symbol"})
 
+CALENDAR: Final = (
+    "session_of_week", "session_of_month", "sessions_to_month_end", "month_of_year", "month_sine", "month_cosine",
+    "quarter_sine", "quarter_cosine", "sessions_to_expiry", "sessions_to_holiday", "sessions_since_holiday", "half_day",
+    "bar_of_session",
+)  # fmt: skip
+"""What the one operator ``calendar`` may say of a bar."""
+
+VIEWS: Final = {"daily": 1, "weekly": 7, "monthly": 31, "within_session": 1}
+"""What computes its argument on other bars than the panel's, and the most sessions that one of those spans."""
+
 METHODS: Final = frozenset({"shift", "count", *ROLLING, *PAIRED, *EVENTS, *RECURSIVE, *_ACROSS})
 """What text may call; ``of_symbol`` is for the configured market alone."""
 
@@ -59,8 +69,8 @@ def text_of(op: str, args: Sequence[str], params: Sequence[Param]) -> str:
     """
     if op == "column":
         return str(params[0])
-    if op == "age":
-        return "age()"
+    if op in {"age", "calendar"}:
+        return f"{params[0] if params else op}()"
     if op == "constant":
         written = _number(params[0])
         return f"({written})" if written.startswith("-") else written
@@ -68,7 +78,7 @@ def text_of(op: str, args: Sequence[str], params: Sequence[Param]) -> str:
         return f"({args[0]} {BINARY[op]} {args[1]})"
     if op == "neg":
         return f"(-{args[0]})"
-    if op in UNARY or op in FUNCTIONS:
+    if op in UNARY or op in FUNCTIONS or op in VIEWS:
         return f"{FUNCTIONS.get(op, op)}({', '.join(args)})"
     receiver = f"({args[0]})" if args[0][0].isdigit() else args[0]
     return f"{receiver}.{op}({', '.join(_arguments(op, args[1:], params))})"

@@ -1,19 +1,20 @@
-"""Many series at once: named columns on one grid of symbols and sessions."""
+"""Many series at once: named columns on one grid of symbols and bars."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import ConfigError
+from aitrader.panel.timeline import STEPS, Timeframe, Times, closes_of, sessions_of
 
 Grid = NDArray[np.float64]
-"""One value per symbol and session, shape (symbols, sessions), C order."""
+"""One value per symbol and bar, shape (symbols, bars), C order."""
 
 ADJUSTED: Final = ("open", "high", "low", "close", "volume", "vwap")
 """Columns adjusted forward from a symbol's first bar: prices in USD per first share, volume in first shares."""
@@ -26,27 +27,32 @@ COLUMNS: Final = ADJUSTED + TRADED
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Columns of shape (symbols, sessions), float64, C order; NaN where a symbol has no bar.
+    """Columns of shape (symbols, bars), float64, C order; NaN where a symbol has no bar: nobody traded.
 
-    ``sessions`` rise strictly; ``members`` says which symbols count in a session's cross-section. ``begins`` is the
-    position of each symbol's first bar, a negative number where it lies before the panel, which is a part of a longer
-    history. None: that of the first value of any column, and behind the last where there is none. ``groups`` says for a
-    kind, such as sectors, which symbols belong together, as known on the session: equal numbers in the shape of the
-    grid, negative for no group.
+    ``sessions`` holds the session of each bar, which is what a daily bar is labelled with; they rise strictly. Bars
+    shorter than a session have ``starts`` besides, their beginnings in UTC, which rise strictly, all in regular hours.
+    ``members`` says which symbols count in a bar's cross-section. ``begins`` is the position of each symbol's first
+    bar, a negative number where it lies before the panel, which is a part of a longer history. None: that of the first
+    value of any column, and behind the last where there is none. ``groups`` says for a kind, such as sectors, which
+    symbols belong together, as known on the bar: equal numbers in the shape of the grid, negative for no group.
     """
 
     calendar: str
-    timeframe: Literal["1d"]
-    sessions: NDArray[np.datetime64]
+    timeframe: Timeframe
+    sessions: Times
     symbols: tuple[Symbol, ...]
     columns: Mapping[str, Grid]
     members: NDArray[np.bool_]
     begins: NDArray[np.int64] = None  # type: ignore[assignment]  # filled in when the panel is made
+    starts: Times | None = None
     groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if np.any(np.diff(self.sessions.astype("datetime64[D]").astype(np.int64)) <= 0):
-            raise ValueError("the sessions of a panel rise strictly")
+        if (self.starts is not None) != (self.timeframe in STEPS):
+            raise ValueError(f"bars of {self.timeframe} have {'' if self.starts is None else 'no '}starts")
+        labels = self.sessions.astype("datetime64[D]") if self.starts is None else self.starts
+        if np.any(np.diff(labels.astype(np.int64)) <= 0):
+            raise ValueError(f"the {'sessions' if self.starts is None else 'starts'} of a panel rise strictly")
         if len(set(self.symbols)) != len(self.symbols):
             raise ValueError("a symbol stands in a panel once")
         if self.members.shape != self.shape:
@@ -63,10 +69,39 @@ class Panel:
         if self.begins is None:
             object.__setattr__(self, "begins", _first_bars(self))
 
+    @classmethod
+    def intraday(
+        cls,
+        calendar: str,
+        timeframe: Timeframe,
+        starts: Times,
+        symbols: tuple[Symbol, ...],
+        columns: Mapping[str, Grid],
+        *,
+        members: NDArray[np.bool_],
+    ) -> "Panel":
+        """Return a panel of bars shorter than a session, from their beginnings in UTC.
+
+        Raises
+        ------
+        ValueError
+            The starts do not rise strictly, or one lies outside the regular hours; or as ``Panel``.
+        """
+        sessions = sessions_of(calendar, timeframe, starts)
+        if np.isnat(sessions).any():
+            outside = starts[np.isnat(sessions)][0]
+            raise ValueError(f"the bar of {outside} lies outside the regular hours of {calendar}")
+        return cls(calendar, timeframe, sessions, symbols, columns, members, starts=starts)
+
     @property
     def shape(self) -> tuple[int, int]:
-        """Number of symbols, number of sessions."""
+        """Number of symbols, number of bars."""
         return len(self.symbols), len(self.sessions)
+
+    @property
+    def closes(self) -> Times:
+        """When each bar closes, UTC, half days included; NaT on a day that is no session of the calendar."""
+        return closes_of(self.calendar, self.timeframe, self.sessions, self.starts)
 
     def __getitem__(self, column: str) -> Grid:
         return self.columns[column]
@@ -86,7 +121,7 @@ class Panel:
         return np.where(bars >= 0, bars, np.nan)
 
     def position(self, session: date) -> int:
-        """Return the number of ``session`` in the grid; ``ValueError`` if it is not there."""
+        """Return the number of the first bar of ``session``; ``ValueError`` if it is not there."""
         wanted = np.datetime64(session, "D")
         place = int(np.searchsorted(self.sessions, wanted))
         if place == len(self.sessions) or self.sessions[place] != wanted:
@@ -94,7 +129,7 @@ class Panel:
         return place
 
     def slice(self, start: int = 0, stop: int | None = None) -> "Panel":
-        """Return the sessions at positions ``start`` up to, not including, ``stop``."""
+        """Return the bars at positions ``start`` up to, not including, ``stop``."""
         span = slice(start, stop)
         return Panel(
             self.calendar,
@@ -104,6 +139,7 @@ class Panel:
             {name: values[:, span] for name, values in self.columns.items()},
             np.ascontiguousarray(self.members[:, span]),
             self.begins - span.indices(self.shape[1])[0],
+            None if self.starts is None else self.starts[span],
             groups={name: numbers[:, span] for name, numbers in self.groups.items()},
         )
 
@@ -121,6 +157,7 @@ class Panel:
             {name: values[rows] for name, values in self.columns.items()},
             self.members[rows],
             self.begins[rows],
+            self.starts,
             groups={name: numbers[rows] for name, numbers in self.groups.items()},
         )
 

@@ -19,6 +19,7 @@ from aitrader.errors import ConfigError
 from aitrader.panel.expr import Expr, Operand, age, column, constant, maximum, minimum, share_of, where
 from aitrader.panel.operators import METHODS, UNARY
 from aitrader.panel.panel import COLUMNS
+from aitrader.panel.when import WORDS
 
 MAX_LENGTH: Final = 1000
 MAX_DEPTH: Final = 40
@@ -38,6 +39,7 @@ _FUNCTIONS: Final[Named] = {
     "max": maximum,
     "share_of": share_of,
     "age": age,
+    **WORDS,
 }
 _METHODS: Final = METHODS | {*UNARY, "clip", "autocorr", "decay_linear"}
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import ConfigError
+from aitrader.panel.almanac import almanac
 from aitrader.panel.assemble import Pass
 from aitrader.panel.expr import Expr
 from aitrader.panel.instructions import Instruction
@@ -20,6 +21,7 @@ from aitrader.panel.kernels import cross_section
 from aitrader.panel.machine import Memory, Output, Span, prepare, slots
 from aitrader.panel.operators import group_of
 from aitrader.panel.panel import Grid, Panel
+from aitrader.panel.resample import Longer, longer, sessions
 
 BLOCK_BARS: Final = 1 << 12
 """Symbols x bars of one block: 32 KB a register, so that the ones in use stay in the cache."""
@@ -62,20 +64,24 @@ class Program:
     """Expressions turned into steps on registers, in passes with cross-sections between them.
 
     A program holds no values: threads may share it. ``warmup`` is how many bars before the first wanted one it reads.
-    ``recursions`` maps each recursive instruction to its expression's digest, and ``lags`` that to how many bars before
-    the end its state is kept, so that a later build finds every window before its own first bar filled.
+    ``window`` leaves out the views, which read whole grids. ``recursions`` maps each recursive instruction to its
+    expression's digest, and ``lags`` that to how many bars before the end its state is kept, so that a later build
+    finds every window before its own first bar filled. ``views`` are the views among the instructions.
     """
 
     exprs: tuple[Expr, ...]
     instructions: tuple[Instruction, ...]
     passes: tuple[Pass, ...]
     warmup: int
+    window: int
     recursions: Mapping[int, str]
     lags: Mapping[str, int]
+    views: Mapping[int, "View"]
 
     def prepare(self, watch: Watch | None = None) -> None:
         """Have the kernels ready; ``watch`` hears of (done, all) where they are compiled, once per machine."""
-        prepare(tuple(dict.fromkeys(step.op for stage in self.passes for step in stage.steps)), watch)
+        parts = (self, *(view.program for view in self.views.values()))
+        prepare(tuple(dict.fromkeys(step.op for part in parts for stage in part.passes for step in stage.steps)), watch)
 
     def resumable(self, states: States) -> bool:
         """Say whether ``states`` reach far enough back for every recursive expression."""
@@ -98,6 +104,29 @@ class Program:
         for _ in Build(self, panel, min_names=min_names).blocks(executor=executor, progress=progress, out=out):
             pass
         return out
+
+
+@dataclass(frozen=True)
+class View:
+    """An expression ``op(argument)``, and the program of its argument, which leaves a whole grid.
+
+    ``columns`` are what that reads; ``reach`` is how many bars of the panel before the first wanted one the view needs.
+    """
+
+    expr: Expr
+    program: Program
+    columns: frozenset[str]
+    reach: int
+
+    @property
+    def lags(self) -> Mapping[str, int]:
+        """The lags of its recursive parts, in its own bars; a session that stands alone leaves no state."""
+        alone = self.expr.op == "within_session"
+        return {} if alone else {self.name(digest): lag for digest, lag in self.program.lags.items()}
+
+    def name(self, digest: str) -> str:
+        """Return under what name the state of a recursive part is kept."""
+        return f"{self.expr.digest}:{digest}"
 
 
 class Build:
@@ -124,7 +153,9 @@ class Build:
         self.states: dict[str, State] = {}
         self._min_names = min_names
         self._resume = resume
+        self._staged: Sequence[Grid] = ()
         self._grids: dict[int, Grid] = {}
+        self._longer: dict[str, Longer] = {}
 
     def blocks(
         self, *, executor: Executor | None = None, progress: Watch | None = None, out: Values | None = None
@@ -135,8 +166,9 @@ class Build:
         that are used again, so that memory stays small whatever the panel.
         """
         symbols, bars = self.panel.shape
-        if not symbols or bars <= self.first:
+        if not symbols or (bars <= self.first and not self.program.passes[-1].staged):
             return
+        self._look(executor)
         count = min(max(1, BLOCK_BARS // bars), symbols)
         rows = [slice(start, min(start + count, symbols)) for start in range(0, symbols, count)]
         done = 0
@@ -146,11 +178,19 @@ class Build:
                 done += 1
                 if progress:
                     progress(done, len(rows) * len(self.program.passes))
-                if not stage.crosses:
+                if not stage.staged:
                     yield block
                     walk.give_back(block)
             self._cross(stage, walk.staged)
+            self._staged = tuple(walk.staged)
             self.states.update(walk.states())
+
+    def whole(self, executor: Executor | None) -> Grid:
+        """Return the values of a view's program, float64 of shape (symbols, bars)."""
+        for _ in self.blocks(executor=executor):
+            raise AssertionError("a program that leaves a whole grid yields no block")
+        (grid,) = self._staged
+        return grid
 
     def memory(self, stage: Pass) -> Memory:
         """Return what the recursive instructions of a pass begin with."""
@@ -180,10 +220,44 @@ class Build:
     def loaded(self, number: int, rows: slice, span: Span) -> Grid:
         """Return the part of a grid that an instruction loads: of a column, or of a cross-section known by now."""
         instruction = self.program.instructions[number]
-        if instruction.op == "age":
-            return self.panel.ages(rows, span.start, span.stop)
+        if instruction.op in {"age", "calendar"}:
+            ages = self.panel.ages(rows, span.start, span.stop)
+            if instruction.op == "age":
+                return ages
+            return np.where(ages >= 0, almanac(self.panel, instruction.params[0], span.start, span.stop), np.nan)
+        if instruction.op == "within_session":
+            return self._alone(self.program.views[number], rows, span)
+        if instruction.op in self._longer:
+            return self._grids[number][rows][:, self._longer[instruction.op].seen[span.start : span.stop]]
         whole = self.panel.columns[instruction.params[0]] if instruction.op == "load" else self._grids[number]
         return whole[rows, span.start : span.stop]
+
+    def _look(self, executor: Executor | None) -> None:
+        """Compute the views of longer bars."""
+        views = {number: view for number, view in self.program.views.items() if view.expr.op != "within_session"}
+        columns: dict[str, set[str]] = {}
+        for view in views.values():
+            columns.setdefault(view.expr.op, set()).update(view.columns)
+        self._longer = {op: longer(self.panel, op, names) for op, names in columns.items()}
+        self._grids = {number: self._seen(view, executor) for number, view in views.items()}
+
+    def _seen(self, view: View, executor: Executor | None) -> Grid:
+        """Return a view's values, one per symbol and longer bar, behind a NaN for who has seen none."""
+        bars = self._longer[view.expr.op]
+        unseen = np.full((bars.panel.shape[0], 1), np.nan)
+        if not bars.panel.shape[1]:
+            return unseen
+        resume = None if self._resume is None else {d: self._resume[view.name(d)] for d in view.program.lags}
+        first = int(bars.seen[self.first - 1]) if resume and self.first else 0
+        inner = Build(view.program, bars.panel, min_names=self._min_names, first=first, resume=resume)
+        grid = inner.whole(executor)
+        self.states.update({view.name(digest): state for digest, state in inner.states.items()})
+        return np.concatenate([unseen, grid], axis=1)
+
+    def _alone(self, view: View, rows: slice, span: Span) -> Grid:
+        """Return a view's values on a block's bars, each session for itself."""
+        cut = sessions(self.panel, view.columns, rows, span.start, span.stop)
+        return cut.joined(Build(view.program, cut.panel).whole(None))
 
     def _cross(self, stage: Pass, staged: Grid) -> None:
         """Compute the cross-sections whose series are staged now."""
@@ -232,7 +306,7 @@ class _Walk:
 
     def _cut(self) -> list[Span]:
         """Return the pieces of history that are run one after the other: one, unless it is long."""
-        bars, first, warmup = self._build.panel.shape[1], self._build.first, self._build.program.warmup
+        bars, first, warmup = self._build.panel.shape[1], self._build.first, self._build.program.window
         step = max(BLOCK_BARS, 2 * warmup)
         cuts = [0, *range(max(step, first + 1), bars - step // 4, step), bars]
         spans = []
@@ -266,7 +340,7 @@ class _Walk:
 
     def _output(self, rows: slice) -> tuple[Output, Block]:
         bars = self._build.panel.shape[1] - self._build.first
-        if self._stage.crosses:
+        if self._stage.staged:
             nothing = np.empty((0, 0, 0), dtype=np.float32)
             return Output(nothing, 0, 0), Block(rows, nothing, nothing)
         if self._out is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from aitrader.panel.expr import Expr
-from aitrader.panel.operators import ACROSS_WINDOWS, CROSS
+from aitrader.panel.operators import ACROSS_WINDOWS, CROSS, VIEWS
 
 Pair = tuple[float, float]
 """An exponent or factor for prices, and one for volume."""
@@ -158,6 +158,8 @@ _RULES: Final[dict[str, Rule]] = {
     "div": _product,
     "share_of": _product,
     "age": _free,
+    "calendar": _free,
+    **dict.fromkeys(VIEWS, _same),
     "pow": _power,
     "log": _log,
     "exp": _exp,
