@@ -164,6 +164,14 @@ def test_a_cross_section_over_more_than_the_members_is_caught(broken):
     assert "others removed" in broken(planted(demeaned))
 
 
+def test_a_cross_section_of_survivors_is_caught(broken):
+    def demeaned(panel):
+        x = returns(panel)
+        return x - np.nanmean(x[panel.members[:, -1]], axis=0)
+
+    assert "later bars disturbed" in broken(planted(demeaned, looks_across=True))
+
+
 @pytest.mark.parametrize(
     "level",
     [

@@ -38,6 +38,9 @@ HALTED: Final = 5
 ACTED: Final = 6
 """Further rows of symbols with something special; those after the last of them, and row 0, have every bar."""
 
+JOINED: Final = 5
+"""A symbol that the universe takes in at half time."""
+
 _VENUE: Final = "XNYS"
 _UNTIL: Final = date(2019, 12, 31)
 _SERIES: Final = SeriesInfo("made up", Adjustment.RAW)
@@ -143,7 +146,9 @@ def made_up(adjust: Adjust, *, longest: int = 0, named: Sequence[str] = ()) -> M
         Action(symbols[ACTED], shape[1] - 160, "dividend", 0.4),
         Action(symbols[0], 200, "dividend", 0.05),
     )
-    return Market(_random_bars(shape), actions, symbols, sessions, np.ones(shape, dtype=np.bool_), adjust)
+    members = np.ones(shape, dtype=np.bool_)
+    members[JOINED, : shape[1] // 2] = False
+    return Market(_random_bars(shape), actions, symbols, sessions, members, adjust)
 
 
 def _random_bars(shape: tuple[int, int]) -> dict[str, Grid]:

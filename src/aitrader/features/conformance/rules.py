@@ -64,7 +64,9 @@ def _later_bars_disturbed(trial: Trial, chosen: Chosen) -> Found:
     for values in bars.values():
         values[:, cut:] *= random.lognormal(0, 1, values[:, cut:].shape)
         values[:, cut + 3] = np.nan
-    return _unchanged_before(trial, chosen, replace(trial.market, bars=bars))
+    members = trial.market.members.copy()
+    members[::3, cut:] ^= True
+    return _unchanged_before(trial, chosen, replace(trial.market, bars=bars, members=members))
 
 
 def _later_bars_removed(trial: Trial, chosen: Chosen) -> Found:
