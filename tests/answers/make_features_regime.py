@@ -1,7 +1,8 @@
 """Makes features_expected_regime.csv: run ``python tests/answers/make_features_regime.py``.
 
 The families ``correlation`` and ``regime`` on features_bars.csv, with pandas and SciPy and without any import of
-aitrader: definitions written out on whole series, the last bar kept. All symbols are members.
+aitrader: definitions written out on whole series, the last bar kept. All symbols are members, the first three of them
+a sector.
 """
 
 from itertools import pairwise
@@ -64,6 +65,23 @@ def together(r, m, dv, market_dv):
     }
 
 
+def with_members(symbol, r):
+    """Return what needs all members' returns (a column per symbol), the first three of which are a sector."""
+    matrix = np.corrcoef(r[-60:].to_numpy().T)
+    others = [other for other in r if other != symbol]
+    sector = r[r.columns[:3]].mean(axis=1)
+    known = symbol in r.columns[:3]
+    growth = (1 + r[-20:]).prod() - 1
+    return {
+        "peer_correlation": np.mean([correlation(r[symbol][-60:], r[other][-60:]) for other in others]),
+        "average_correlation": matrix[np.triu_indices(len(matrix), 1)].mean(),
+        "eigenvalue_share": np.linalg.eigvalsh(matrix)[-1] / len(matrix),
+        "sector_correlation": correlation(r[symbol][-60:], sector[-60:]) if known else np.nan,
+        "sector_beta": stats.linregress(sector[-120:], r[symbol][-120:]).slope if known else np.nan,
+        "sector_relative_return": growth[symbol] - growth[r.columns[:3]].mean() if known else np.nan,
+    }
+
+
 def own_states(close):
     volatility = np.log(close / close.shift(1)).rolling(20).std().to_numpy()
     place = rank(volatility[-250:])
@@ -123,7 +141,7 @@ def main():
     columns = {}
     for symbol in close:
         series = (values.to_numpy() for values in (r[symbol], m, dv[symbol], market_dv))
-        columns[symbol] = {**together(*series), **own_states(close[symbol]), **everywhere}
+        columns[symbol] = {**together(*series), **with_members(symbol, r), **own_states(close[symbol]), **everywhere}
     found = pd.DataFrame(columns).rename_axis("feature").sort_index()
     found.to_csv(HERE / "features_expected_regime.csv", float_format="%.12g")
 

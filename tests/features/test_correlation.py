@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from aitrader.errors import ConfigError
+from aitrader.features.compute import compute
 from aitrader.features.feature import spec_of
 from aitrader.features.resolve import resolve
 from aitrader.panel.plan import plan
@@ -64,6 +65,36 @@ def test_falling_markets_alone_may_bind(value):
 
     assert value("downside_correlation", _closes(returns), market="S000")[1, -1] == pytest.approx(1, abs=1e-6)
     assert value("correlation_asymmetry", _closes(returns), market="S000")[1, -1] > 0.7
+
+
+def test_a_symbol_alike_to_its_peers_and_one_unlike(value):
+    common, own = np.random.default_rng(9).normal(0, 0.01, (2, 60))
+    closes = _closes([common, common, common, own])
+
+    peers = value("peer_correlation", closes)[:, -1]
+
+    assert (peers[:3] > 0.6).all()
+    assert abs(peers[3]) < 0.3
+    assert value("average_correlation", closes)[:, -1] == pytest.approx([peers.mean()] * 4, abs=1e-6)
+    assert 0.7 < value("eigenvalue_share", closes)[0, -1] < 0.85
+
+
+def test_a_market_number_is_told_where_the_symbol_has_a_return(value, returns):
+    closes = _closes(returns)
+    closes[2, -3:] = np.nan
+
+    for name in ("average_correlation", "eigenvalue_share"):
+        assert np.isfinite(value(name, closes)[:2, -1]).all()
+        assert np.isnan(value(name, closes)[2, -3:]).all()
+
+
+def test_a_sector_is_left_out_of_families_and_asked_for_by_name(registry, make_panel):
+    specs = resolve(["sector_correlation"], sets={}, custom={})
+    panel = make_panel({"close": np.ones((3, 5))})
+
+    assert not any(spec.name.startswith("sector") for spec in resolve(["family:correlation"], sets={}, custom={}))
+    with pytest.raises(ConfigError, match=r"sector_correlation .* sector"):
+        compute(panel, specs, min_names=1)
 
 
 def test_a_break_of_the_correlation_is_seen(value):

@@ -94,5 +94,8 @@ def test_text_reads_back(text):
 def test_only_a_name_is_read_as_groups():
     with pytest.raises(ConfigError, match="name of groups"):
         parse("x.rank_across(by=3)", columns=["x"])
+    with pytest.raises(ConfigError, match="no kind of groups 'sektor'") as caught:
+        parse("x.rank_across(by=sektor)", columns=["x"])
+    assert "'sector'" in caught.value.fix
     with pytest.raises(ValueError, match="name of groups"):
         X.rank_across(by="my sector")

@@ -67,3 +67,8 @@ def surprise(share: Expr) -> Expr:
 def on_pairs(left: Expr, right: Expr) -> tuple[Expr, Expr]:
     """Both series, each free of the level, on the bars where both are known."""
     return left + 0 * right, right + 0 * left
+
+
+def told(state: Expr, close: Expr) -> Expr:
+    """A number of the whole market, where the symbol itself has a return."""
+    return state + 0 * simple_return(close)

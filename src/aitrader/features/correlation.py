@@ -1,11 +1,12 @@
-"""What moves together: with the market, with a chosen symbol, before or after it.
+"""What moves together: with the market, the other members, a sector, a chosen symbol; before or after it.
 
 The market is the configuration's; a setting ``asset`` names a symbol in use, or ``universe_mean`` (the members' mean
 return). Returns are simple ones.
 """
 
-from aitrader.features.bars import most, on_pairs, simple_return
+from aitrader.features.bars import most, on_pairs, simple_return, told
 from aitrader.features.feature import UNIVERSE_MEAN, feature, market_return
+from aitrader.features.momentum import momentum
 from aitrader.panel.expr import Expr
 
 
@@ -79,6 +80,80 @@ def volume_commonality(volume: Expr, *, bars: int = 60) -> Expr:
     """
     change = (volume / volume.shift(1)).log()
     return change.corr(change.mean_across(), bars, most(bars))
+
+
+@feature
+def peer_correlation(close: Expr, *, bars: int = 60) -> Expr:
+    """Mean correlation of returns with each of the other members over ``bars`` bars.
+
+    Unit: correlation, -1 to 1. NaN until ``bars`` returns are there, after a missing bar, where the close is constant,
+    for others than members, and with too few of them.
+
+    Source: Pollet & Wilson (2010), J. Financial Economics 96(3), one row of their average.
+    """
+    return simple_return(close).correlation_across(bars)
+
+
+@feature
+def average_correlation(close: Expr, *, bars: int = 60) -> Expr:
+    """Mean correlation of all pairs of members over ``bars`` bars, told to every symbol that has a return.
+
+    Unit: correlation, high when diversifying helps little. NaN until ``bars`` bars with enough members are there.
+
+    Source: Pollet & Wilson (2010), J. Financial Economics 96(3), with equal weights.
+    """
+    return told(simple_return(close).correlation_across(bars).mean_across(), close)
+
+
+@feature
+def eigenvalue_share(close: Expr, *, bars: int = 60) -> Expr:
+    """Part of the members' variance that their first common factor takes up, told to every symbol that has a return.
+
+    Unit: share: the largest eigenvalue of the correlation matrix over the number of members. NaN until ``bars`` bars
+    with enough members are there. An eigenvalue problem per bar: among the dearer features.
+
+    Source: Kritzman, Li, Page & Rigobon (2011), J. Portfolio Management 37(4), absorption ratio of one eigenvector, of
+    correlations.
+    """
+    return told(simple_return(close).eigenvalue_across(bars), close)
+
+
+@feature
+def sector_correlation(close: Expr, *, bars: int = 60) -> Expr:
+    """Correlation of returns with the mean return of the sector's members over ``bars`` bars.
+
+    Unit: correlation, -1 to 1. NaN until four fifths of the ``bars`` pairs are there, for symbols in no sector, and
+    where a sector has too few members. Needs sectors.
+
+    Source: Moskowitz & Grinblatt (1999), J. Finance 54(4), for industries as portfolios of equal weights.
+    """
+    change = simple_return(close)
+    return change.corr(change.mean_across(by="sector"), bars, most(bars))
+
+
+@feature
+def sector_beta(close: Expr, *, bars: int = 120) -> Expr:
+    """Least-squares slope of returns on the mean return of the sector's members over ``bars`` bars.
+
+    Unit: none, 1 for the sector itself. NaN until four fifths of the ``bars`` pairs are there, for symbols in no
+    sector, and where a sector has too few members. Needs sectors.
+
+    Source: Moskowitz & Grinblatt (1999), J. Finance 54(4), for industries as portfolios of equal weights.
+    """
+    change = simple_return(close)
+    return change.beta(change.mean_across(by="sector"), bars, most(bars))
+
+
+@feature
+def sector_relative_return(close: Expr, *, bars: int = 20) -> Expr:
+    """Return over ``bars`` bars beyond the mean of the sector's members.
+
+    Unit: fraction. NaN until ``bars + 1`` bars are there, for others than members of a sector, and where a sector has
+    too few. Needs sectors.
+
+    Source: Moskowitz & Grinblatt (1999), J. Finance 54(4), return less the industry's.
+    """
+    return momentum(close, bars=bars).demean_across(by="sector")
 
 
 @feature

@@ -5,7 +5,7 @@ What is one number for the whole market stands where the symbol itself has a ret
 
 from itertools import pairwise
 
-from aitrader.features.bars import most, simple_return
+from aitrader.features.bars import most, simple_return, told
 from aitrader.features.feature import feature
 from aitrader.features.risk import current_drawdown
 from aitrader.features.statistical import return_zscore
@@ -75,7 +75,7 @@ def market_volatility_percentile(close: Expr, market: Expr, *, bars: int = 20, h
 
     Source: the rule of ``volatility_percentile`` on the market's returns.
     """
-    return _told(close, market.std(bars, most(bars)).rank(history, most(history)))
+    return told(market.std(bars, most(bars)).rank(history, most(history)), close)
 
 
 @feature
@@ -87,7 +87,7 @@ def market_trend_state(close: Expr, market: Expr, *, fast: int = 50, slow: int =
 
     Source: Brock, Lakonishok & LeBaron (1992), J. Finance 47(5), two moving-average rules together.
     """
-    return _told(close, _order(_above_mean(market, fast), _above_mean(market, slow), fast, slow))
+    return told(_order(_above_mean(market, fast), _above_mean(market, slow), fast, slow), close)
 
 
 @feature
@@ -98,7 +98,7 @@ def market_trend(close: Expr, market: Expr, *, bars: int = 200) -> Expr:
 
     Source: Faber (2007), J. Wealth Management 9(4), the signal before its threshold, in logarithms.
     """
-    return _told(close, _above_mean(market, bars))
+    return told(_above_mean(market, bars), close)
 
 
 @feature
@@ -110,7 +110,7 @@ def market_drawdown(close: Expr, market: Expr, *, bars: int = 250) -> Expr:
     Source: Pagan & Sossounov (2003), J. Applied Econometrics 18(1), fall from the peak.
     """
     level = (market + 1).log().cumsum()
-    return _told(close, 1 - (level - level.max(bars, most(bars))).exp())
+    return told(1 - (level - level.max(bars, most(bars))).exp(), close)
 
 
 @feature
@@ -179,7 +179,7 @@ def mcclellan_oscillator(close: Expr, *, fast: int = 19, slow: int = 39) -> Expr
     if fast >= slow:
         raise ValueError(f"mcclellan_oscillator: fast = {fast} is not shorter than slow = {slow}")
     net = _net_advances(close)
-    return _told(close, 1000 * (net.ema(fast, skip=slow - fast) - net.ema(slow)))
+    return told(1000 * (net.ema(fast, skip=slow - fast) - net.ema(slow)), close)
 
 
 @feature
@@ -191,7 +191,7 @@ def breadth_thrust(close: Expr, *, span: int = 10) -> Expr:
 
     Source: Zweig (1986), Winning on Wall Street, ch. 5.
     """
-    return _told(close, (_net_advances(close).ema(span) + 1) / 2)
+    return told((_net_advances(close).ema(span) + 1) / 2, close)
 
 
 @feature
@@ -227,7 +227,7 @@ def return_dispersion(close: Expr) -> Expr:
     Source: Solnik & Roulet (2000), Financial Analysts J. 56(1).
     """
     change = simple_return(close)
-    return _told(close, (change.demean_across() ** 2).mean_across().sqrt())
+    return told((change.demean_across() ** 2).mean_across().sqrt(), close)
 
 
 @feature
@@ -245,11 +245,6 @@ def turbulence(close: Expr, *, bars: int = 120) -> Expr:
 def _breadth(own: Expr) -> Expr:
     """The members' mean, where the symbol itself has a value."""
     return own.mean_across() + 0 * own
-
-
-def _told(close: Expr, state: Expr) -> Expr:
-    """A state of the whole market, where the symbol itself has a return."""
-    return state + 0 * simple_return(close)
 
 
 def _order(above_fast: Expr, above_slow: Expr, fast: int, slow: int) -> Expr:

@@ -21,6 +21,7 @@ from aitrader.features.feature import (
 from aitrader.features.sets import SETS, Item
 from aitrader.panel.expr import Expr
 from aitrader.panel.parse import parse
+from aitrader.panel.plan import groups_of
 from aitrader.panel.scale import level_dependent
 from aitrader.registry import unknown_name
 
@@ -121,7 +122,8 @@ class _Chooser:
         if not any(fnmatchcase(family, pattern) for family in families):
             raise self.unknown("feature family", pattern, families)
         members = [known for known in self.features.values() if fnmatchcase(known.family, pattern)]
-        return [spec_of(known, market=self.market) for known in members if not known.raw_level]
+        specs = [spec_of(known, market=self.market) for known in members if not known.raw_level]
+        return [spec for spec in specs if not groups_of(spec.expr)]
 
     def unknown(self, what: str, name: str, known: Collection[str]) -> UnknownNameError:
         """Return the error for a name, which may be missing because a plug-in is broken."""

@@ -9,7 +9,8 @@ from aitrader.features.families import FAMILIES
 Item = str | Mapping[str, Mapping[str, Any]]
 """A name (also of a set, a pattern such as ``volume_*``, or a family as ``family:volume``), or a name with settings.
 
-A family means its features that are free of the level of prices, which models need: new ones join by themselves.
+A family means its features that are free of the level of prices, which models need, and that need no sectors, which
+not all data have: new ones join by themselves.
 """
 
 _MEASURES: Final = ("statistical", "memory")

@@ -24,6 +24,9 @@ TRADED: Final = tuple(f"traded_{name}" for name in ADJUSTED)
 
 COLUMNS: Final = ADJUSTED + TRADED
 
+GROUPS: Final = ("sector", "industry")
+"""Kinds of groups that the language knows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from aitrader.errors import ConfigError
 from aitrader.panel.expr import Expr, Operand, age, column, constant, maximum, minimum, share_of, where
 from aitrader.panel.operators import METHODS, UNARY
-from aitrader.panel.panel import COLUMNS
+from aitrader.panel.panel import COLUMNS, GROUPS
 from aitrader.panel.when import WORDS
 
 MAX_LENGTH: Final = 1000
@@ -204,6 +204,8 @@ class _Reader:
     def group(self, node: ast.expr) -> str:
         if not isinstance(node, ast.Name):
             raise self.wrong(node, "the name of groups is wanted here", "Write it as by=sector.")
+        if node.id not in GROUPS:
+            raise self.unknown(node, "kind of groups", node.id, GROUPS)
         return node.id
 
     def number(self, node: ast.expr) -> int | float:

@@ -13,7 +13,7 @@ from aitrader.domain.calendars import calendar
 from aitrader.domain.frames import ACTIONS, BARS, Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
-from aitrader.panel.panel import COLUMNS, Grid, Panel
+from aitrader.panel.panel import COLUMNS, GROUPS, Grid, Panel
 
 Adjust = Callable[[pl.DataFrame, pl.DataFrame, Mapping[Symbol, SeriesInfo]], pl.DataFrame]
 """Bars as traded, corporate actions and what the series are -> bars adjusted forward (``lake.adjust.forward``)."""
@@ -73,7 +73,10 @@ class Market:
         return len(self.symbols), len(self.sessions)
 
     def panel(self) -> Panel:
-        """Lay the bars out as the program does: adjusted forward, every column beside the traded one."""
+        """Lay the bars out as the program does: adjusted forward, every column beside the traded one.
+
+        Half the symbols, by their names, are one group.
+        """
         rows = self.adjust(self._bars(), self._actions(), dict.fromkeys(self.symbols, _SERIES))
         row = {str(symbol): number for number, symbol in enumerate(self.symbols)}
         place = {session: number for number, session in enumerate(self.sessions)}
@@ -83,7 +86,9 @@ class Market:
             columns[name] = np.full(self.shape, np.nan)
             columns[name][at] = rows[name].to_numpy()
         days = np.array(self.sessions, dtype="datetime64[D]")
-        return Panel(_VENUE, "1d", days, self.symbols, columns, self.members)
+        halves = np.array([[sum(map(ord, symbol)) % 2] for symbol in self.symbols])
+        groups = {name: np.broadcast_to(halves, self.shape) for name in GROUPS}
+        return Panel(_VENUE, "1d", days, self.symbols, columns, self.members, groups=groups)
 
     def rows(self, chosen: Sequence[int]) -> "Market":
         """Return the market of the symbols at these rows, in this order."""
