@@ -37,6 +37,20 @@ def abdi_ranaldo(h, lo, c, bars):
     return sum(math.sqrt(max(product, 0)) for product in products) / bars
 
 
+def edge(o, h, lo, c, bars):
+    """EDGE of the last bars; equal to ``bidask.edge`` (2.1) to ten digits."""
+    o, h, lo, c = (np.log(x[-bars - 1 :]) for x in (o, h, lo, c))
+    m = (h + lo) / 2
+    h1, l1, c1, m1, o, h, lo, m = h[:-1], lo[:-1], c[:-1], m[:-1], o[1:], h[1:], lo[1:], m[1:]
+    traded = ((h != lo) | (lo != c1)).astype(float)
+    at_open = -4 / ((traded * (o != h)).mean() + (traded * (o != lo)).mean())
+    at_close = -4 / ((traded * (c1 != h1)).mean() + (traded * (c1 != l1)).mean())
+    up, rise, night = (x - x.mean() / traded.mean() * traded for x in (m - o, m - c1, o - c1))
+    one = at_open * up * (o - m1) + at_close * rise * (c1 - m1)
+    two = at_open * up * (o - c1) + at_close * night * (c1 - m1)
+    return math.sqrt(abs((two.var() * one.mean() + one.var() * two.mean()) / (one.var() + two.var())))
+
+
 def usual(values, bars):
     return np.array(
         [math.nan] * (bars - 1) + [values[i + 1 - bars : i + 1].mean() for i in range(bars - 1, len(values))]
@@ -75,6 +89,7 @@ def expected(b):
         "roll_spread": roll(log, 60),
         "corwin_schultz_spread": corwin_schultz(h, lo, c, 20),
         "abdi_ranaldo_spread": abdi_ranaldo(h, lo, c, 20),
+        "edge_spread": edge(o, h, lo, c, 60),
         "kyle_lambda": np.polyfit(signed[-60:], simple[-60:], 1)[0],
         "hasbrouck_impact": np.polyfit(rooted[-60:], log[-60:], 1)[0],
         "reversal_gamma": reversal(simple, v, 60),

@@ -22,7 +22,7 @@ def _market(bars, spread, seed=11, volatility=0.0002):
     return {"open": trades[:, 0], "high": trades.max(1), "low": trades.min(1), "close": trades[:, -1]}
 
 
-@pytest.mark.parametrize("name", ["roll_spread", "corwin_schultz_spread", "abdi_ranaldo_spread"])
+@pytest.mark.parametrize("name", ["roll_spread", "corwin_schultz_spread", "abdi_ranaldo_spread", "edge_spread"])
 def test_a_wide_spread_is_guessed_wider_and_nearly_right(declared, run_one, name):
     wide, narrow = (run_one(declared(name, bars=500), _market(501, spread))[-1] for spread in (0.02, 0.001))
 

@@ -51,13 +51,18 @@ def test_the_chaikin_oscillator_equals_talib(shared_data, declared, run_one):
         np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-6 * wanted.std())
 
 
-def test_accumulation_and_obv_equal_stockcharts(stockcharts, sheet_bars, declared, run_one, assert_as_printed):
-    for name, title, feature in (("accum", "ADLine", "accumulation_distribution"), ("obv", "OBV", "obv")):
-        sheet = stockcharts(name)
+@pytest.mark.parametrize(
+    ("name", "title", "feature", "told"),
+    [
+        ("accum", "ADLine", "accumulation_distribution", 30),
+        ("obv", "OBV", "obv", 29),
+        ("mfi", "MFI", "money_flow_index", 16),
+    ],
+)
+def test_equals_stockcharts(stockcharts, sheet_bars, declared, run_one, assert_as_printed, name, title, feature, told):
+    sheet = stockcharts(name)
 
-        got = run_one(declared(feature), sheet_bars(sheet))
-
-        assert_as_printed(got, sheet[title], told=30 if name == "accum" else 29)
+    assert_as_printed(run_one(declared(feature), sheet_bars(sheet)), sheet[title], told=told)
 
 
 def test_ease_of_movement_equals_stockcharts(stockcharts, sheet_bars, declared, run_one, assert_as_printed):
@@ -111,6 +116,7 @@ TULIP = {
     "mfi 5": (lambda d: d("money_flow_index", bars=5), 10),
     "obv": (lambda d: d("obv") - 5653100, 15),
     "emv": (lambda d: ease(HIGH, LOW, VOLUME) * 1e4, 14),
+    "marketfi": (lambda d: d("market_facilitation", bars=5).exp() * ((HIGH - LOW) / VOLUME).mean(5, 4), 12),
     "vosc 2 5": (lambda d: 100 * (d("volume_ratio", short=2, long=5).exp() - 1), 11),
     "vwma 5": (lambda d: (1 + d("vwma_ratio", bars=5)) * CLOSE.mean(5), 11),
 }

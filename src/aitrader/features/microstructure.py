@@ -1,10 +1,13 @@
 """Costs of trading and who trades, guessed from bars: spreads, price impact, order flow, idle bars."""
 
+from dataclasses import dataclass
+from functools import reduce
 from math import sqrt
+from operator import add, mul
 
 from aitrader.features.bars import log_return, most, simple_return
 from aitrader.features.feature import feature
-from aitrader.panel.expr import Expr, maximum, minimum
+from aitrader.panel.expr import Expr, maximum, minimum, where
 
 _CORWIN_SCHULTZ = 3 - 2 * sqrt(2)
 
@@ -87,6 +90,53 @@ def abdi_ranaldo_spread(high: Expr, low: Expr, close: Expr, *, bars: int = 20) -
     own = ((last / high.shift(1)).log() + (last / low.shift(1)).log()) / 2
     following = ((last / high).log() + (last / low).log()) / 2
     return (2 * maximum(own * following, 0).sqrt()).mean(bars, most(bars))
+
+
+@feature
+def edge_spread(open: Expr, high: Expr, low: Expr, close: Expr, *, bars: int = 60) -> Expr:
+    """Spread that all four prices imply, whether a bar's first and last trades were also its extremes or not.
+
+    About forty windows: one of the expensive features. Unit: fraction of the price. NaN until four fifths of the
+    ``bars`` pairs of bars are there, and where every open or every close is an extreme of its bar.
+
+    Source: Ardia, Guidotti & Kroencke (2024), J. Financial Economics 161, EDGE, absolute value; equal to their bidask.
+    """
+    last, middle = close.shift(1), (high * low).sqrt()
+    up, back = (middle / open).log(), (open / middle.shift(1)).log()
+    rise, fall, night = (middle / last).log(), (last / middle.shift(1)).log(), (open / last).log()
+    traded = maximum(high > low, (low - last).sign().abs())
+    mean = _Means(traded, bars)
+    inner_open = (open - high).sign().abs() + (open - low).sign().abs()
+    inner_close = (last - high.shift(1)).sign().abs() + (last - low.shift(1)).sign().abs()
+    at_open, at_close = -4 / mean.of(traded, inner_open), -4 / mean.of(traded, inner_close)
+    guess, spread = mean.moments((at_open, up, back), (at_close, rise, fall))
+    other, its_spread = mean.moments((at_open, up, night), (at_close, night, fall))
+    both = spread + its_spread
+    return where(both > 0, (its_spread * guess + spread * other) / both, (guess + other) / 2).abs().sqrt()
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """Means of products over the window, and moments of EDGE's sums of weighted, demeaned products."""
+
+    traded: Expr
+    bars: int
+
+    def of(self, *factors: Expr) -> Expr:
+        return reduce(mul, factors).mean(self.bars, most(self.bars))
+
+    def moments(self, *parts: tuple[Expr, Expr, Expr]) -> tuple[Expr, Expr]:
+        """Mean and variance of the sum of ``weight * (x - shift) * y``, ``shift`` the mean of x where bars traded."""
+        shifts = [self.of(x) / self.of(self.traded) for _, x, _ in parts]
+        mean = [w * (self.of(x, y) - k * self.of(self.traded, y)) for (w, x, y), k in zip(parts, shifts, strict=True)]
+        square = [
+            w * v * (self.of(x, z, y, u) - j * self.of(self.traded, x, y, u) - k * self.of(self.traded, z, y, u)
+                     + k * j * self.of(self.traded, y, u))
+            for (w, x, y), k in zip(parts, shifts, strict=True)
+            for (v, z, u), j in zip(parts, shifts, strict=True)
+        ]  # fmt: skip
+        whole = reduce(add, mean)
+        return whole, reduce(add, square) - whole**2
 
 
 @feature
