@@ -123,7 +123,7 @@ def entry(spec: FeatureSpec) -> Iterator[str]:
     back = "recursive" if spec.lookback is None else f"lookback {spec.lookback} bars"
     traits = [
         back,
-        f"reads {', '.join(f'`{name}`' for name in sorted(columns_of(spec.expr)))}",
+        f"reads {', '.join(f'`{name}`' for name in sorted(columns_of(spec.expr))) or 'no column'}",
         *(["compares symbols"] if spec.looks_across else []),
         *(["follows the level of prices or volume: models refuse it"] if spec.raw_level else []),
     ]

@@ -18,6 +18,7 @@ FAMILIES: Final = {
     "correlation": "aitrader.features.correlation",
     "alpha158": "aitrader.features.alpha158",
     "regime": "aitrader.features.regime",
+    "calendar": "aitrader.features.calendar",
     "candlesticks": "aitrader.features.candlesticks",
     "candle_pairs": "aitrader.features.candle_pairs",
     "candle_triples": "aitrader.features.candle_triples",

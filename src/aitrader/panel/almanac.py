@@ -18,9 +18,9 @@ THURSDAY: Final = 3
 
 
 def almanac(panel: Panel, what: str, start: int, stop: int) -> Numbers:
-    """Return an operator of ``operators.CALENDAR`` at the panel's bars ``start`` up to, not including, ``stop``.
+    """Return what the calendar says of the panel's bars ``start`` up to, not including, ``stop``.
 
-    NaN on a day that is no session of the calendar.
+    ``what`` is a key of the table below, or ``bar_of_session``. NaN on a day that is no session of the calendar.
     """
     places = timeline(panel.calendar).places(panel.sessions[start:stop])
     if what in _BY_SESSION:
@@ -28,7 +28,7 @@ def almanac(panel: Panel, what: str, start: int, stop: int) -> Numbers:
     if panel.starts is None:
         return np.where(places >= 0, 0.0, np.nan)
     since = panel.starts[start:stop] - timeline(panel.calendar).opens[places]
-    return np.maximum(since // STEPS[panel.timeframe], 0).astype(np.float64)
+    return np.maximum(since // STEPS[panel.timeframe], 0).astype(np.float64)  # an hour's stamp may precede the open
 
 
 def weeks(days: NDArray[np.datetime64]) -> NDArray[np.int64]:

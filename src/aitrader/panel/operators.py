@@ -35,13 +35,6 @@ ACROSS_WINDOWS: Final = ("correlation_across", "eigenvalue_across")
 _ACROSS: Final = (*GROUPED, "winsorize_across", "neutralize_across", *ACROSS_WINDOWS)
 CROSS: Final = frozenset({*_ACROSS, "of_symbol"})
 
-CALENDAR: Final = (
-    "session_of_week", "session_of_month", "sessions_to_month_end", "month_of_year", "month_sine", "month_cosine",
-    "quarter_sine", "quarter_cosine", "sessions_to_expiry", "sessions_to_holiday", "sessions_since_holiday", "half_day",
-    "bar_of_session",
-)  # fmt: skip
-"""What the one operator ``calendar`` may say of a bar."""
-
 VIEWS: Final = {"daily": 1, "weekly": 7, "monthly": 31, "within_session": 1}
 """What computes its argument on other bars than the panel's, and the most sessions that one of those spans."""
 

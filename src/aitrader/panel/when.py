@@ -17,88 +17,82 @@ from collections.abc import Callable
 from typing import Final
 
 from aitrader.panel.expr import Expr, Operand, lift
-from aitrader.panel.operators import CALENDAR, CROSS, VIEWS
+from aitrader.panel.operators import CROSS, VIEWS
 from aitrader.panel.plan import walk
 
 
 def session_of_week() -> Expr:
-    """Return the number of the bar's session in its week: 1 for the first, which need not be a Monday."""
+    """Number of the bar's session in its week: 1 for the first, which need not be a Monday."""
     return Expr("calendar", (), ("session_of_week",))
 
 
 def session_of_month() -> Expr:
-    """Return the number of the bar's session in its month, from 1 on."""
+    """Number of the bar's session in its month, from 1 on."""
     return Expr("calendar", (), ("session_of_month",))
 
 
 def sessions_to_month_end() -> Expr:
-    """Return how many sessions of the month are still to come: 0 on its last."""
+    """Sessions of the month that are still to come: 0 on its last."""
     return Expr("calendar", (), ("sessions_to_month_end",))
 
 
 def month_end() -> Expr:
-    """Return 1 on a month's last session, else 0."""
+    """1 on a month's last session, else 0."""
     return sessions_to_month_end() <= 0
 
 
 def month_of_year() -> Expr:
-    """Return the month, 1 to 12."""
+    """The month, 1 to 12."""
     return Expr("calendar", (), ("month_of_year",))
 
 
 def month_sine() -> Expr:
-    """Return the sine of the month's place in the year, -1 to 1: 0 in January, 1 in April."""
+    """Sine of the month's place in the year, -1 to 1: 0 in January, 1 in April."""
     return Expr("calendar", (), ("month_sine",))
 
 
 def month_cosine() -> Expr:
-    """Return the cosine of the month's place in the year, -1 to 1: 1 in January, 0 in April."""
+    """Cosine of the month's place in the year, -1 to 1: 1 in January, 0 in April."""
     return Expr("calendar", (), ("month_cosine",))
 
 
 def quarter_sine() -> Expr:
-    """Return the sine of the month's place in its quarter: 0 in the first of the three."""
+    """Sine of the month's place in its quarter: 0 in the first of the three."""
     return Expr("calendar", (), ("quarter_sine",))
 
 
 def quarter_cosine() -> Expr:
-    """Return the cosine of the month's place in its quarter: 1 in the first of the three, -1/2 in the others."""
+    """Cosine of the month's place in its quarter: 1 in the first of the three, -1/2 in the others."""
     return Expr("calendar", (), ("quarter_cosine",))
 
 
 def sessions_to_expiry() -> Expr:
-    """Return the sessions to the next expiry of monthly options, 0 on it: a third Friday, or the session before it."""
+    """Sessions to the next expiry of monthly options, 0 on it: third Fridays, or the session before where one is none."""
     return Expr("calendar", (), ("sessions_to_expiry",))
 
 
 def sessions_to_holiday() -> Expr:
-    """Return the sessions to the next one before a holiday, 0 on it; a holiday is a weekday without a session.
-
-    NaN where the calendar knows no holiday.
-    """
+    """Sessions to the last one before a holiday, a weekday without a session: 0 on it; NaN where none is known."""
     return Expr("calendar", (), ("sessions_to_holiday",))
 
 
 def sessions_since_holiday() -> Expr:
-    """Return the sessions since the last one after a holiday, 0 on it; a holiday is a weekday without a session.
-
-    NaN where the calendar knows no holiday.
-    """
+    """Sessions since the first one after a holiday, a weekday without a session: 0 on it; NaN where none is known."""
     return Expr("calendar", (), ("sessions_since_holiday",))
 
 
 def half_day() -> Expr:
-    """Return 1 on a session that closes early, else 0."""
+    """1 on a session that closes early, else 0."""
     return Expr("calendar", (), ("half_day",))
 
 
 def bar_of_session() -> Expr:
-    """Return the number of the bar in its session by the clock: 0 for the first; always 0 on a daily panel."""
+    """Number of the bar in its session by the clock: 0 for the first; always 0 on a daily panel."""
     return Expr("calendar", (), ("bar_of_session",))
 
 
 def daily(series: Operand) -> Expr:
-    """Return ``series`` of daily bars; on a daily panel it is the series itself.
+    """``series`` of daily bars, as of the newest one that is closed; on a daily panel it is the series itself.
 
     Raises
     ------
@@ -109,17 +103,23 @@ def daily(series: Operand) -> Expr:
 
 
 def weekly(series: Operand) -> Expr:
-    """Return ``series`` of weekly bars; ``ValueError`` as ``daily``."""
+    """``series`` of weekly bars, as of the newest one that is closed; on a week's last session that is its own.
+
+    Raises ``ValueError`` as ``daily``.
+    """
     return _view("weekly", series)
 
 
 def monthly(series: Operand) -> Expr:
-    """Return ``series`` of monthly bars; ``ValueError`` as ``daily``."""
+    """``series`` of monthly bars, as of the newest one that is closed; on a month's last session that is its own.
+
+    Raises ``ValueError`` as ``daily``.
+    """
     return _view("monthly", series)
 
 
 def within_session(series: Operand) -> Expr:
-    """Return ``series`` as if each session were alone: windows end at its open, recursions begin there.
+    """``series`` as if each session were alone: windows reach back to its open, recursions begin there.
 
     Raises
     ------
@@ -137,5 +137,12 @@ def _view(op: str, series: Operand, *refused: str) -> Expr:
     return Expr(op, (inner,))
 
 
-WORDS: Final[dict[str, Callable[..., Expr]]] = {name: globals()[name] for name in (*CALENDAR, "month_end", *VIEWS)}
+WORDS: Final[dict[str, Callable[..., Expr]]] = {
+    word.__name__: word
+    for word in (
+        *(session_of_week, session_of_month, sessions_to_month_end, month_end, month_of_year, month_sine, month_cosine),
+        *(quarter_sine, quarter_cosine, sessions_to_expiry, sessions_to_holiday, sessions_since_holiday, half_day),
+        *(bar_of_session, daily, weekly, monthly, within_session),
+    )
+}
 """Every word by name."""
