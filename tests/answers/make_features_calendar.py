@@ -1,8 +1,8 @@
 """Makes features_expected_calendar.csv: run ``python tests/answers/make_features_calendar.py``.
 
-The bars of features_bars.csv are laid out on the days from 2020-01-01 on, so that the last is Monday 2020-10-26. What is
-expected of it is counted on a wall calendar: October 2020 had 22 sessions, of which that Monday was the 18th; its third
-Friday was the 16th and November's the 20th, with Thanksgiving on the 26th and Labor Day, the last holiday, on
+The bars of features_bars.csv are laid out on the days from 2020-01-01 on, so that the last is Monday 2020-10-26. What
+is expected of it is counted on a wall calendar: October 2020 had 22 sessions, of which that Monday was the 18th; its
+third Friday was the 16th and November's the 20th, with Thanksgiving on the 26th and Labor Day, the last holiday, on
 September 7th. No import of aitrader.
 """
 

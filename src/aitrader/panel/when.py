@@ -67,7 +67,7 @@ def quarter_cosine() -> Expr:
 
 
 def sessions_to_expiry() -> Expr:
-    """Sessions to the next expiry of monthly options, 0 on it: third Fridays, or the session before where one is none."""
+    """Sessions to the next expiry of monthly options, 0 on it: third Fridays, or the session before them."""
     return Expr("calendar", (), ("sessions_to_expiry",))
 
 
