@@ -71,18 +71,24 @@ def text_of(op: str, args: Sequence[str], params: Sequence[Param]) -> str:
         return f"({args[0]} {BINARY[op]} {args[1]})"
     if op == "neg":
         return f"(-{args[0]})"
-    if op in UNARY or op in FUNCTIONS or op in VIEWS:
+    if op in {*UNARY, *FUNCTIONS, *VIEWS}:
         return f"{FUNCTIONS.get(op, op)}({', '.join(args)})"
     receiver = f"({args[0]})" if args[0][0].isdigit() else args[0]
     return f"{receiver}.{op}({', '.join(_arguments(op, args[1:], params))})"
 
 
 def _arguments(op: str, others: Sequence[str], params: Sequence[Param]) -> list[str]:
-    if op not in ROLLING and op not in PAIRED:
-        shown = params[:1] if op == "ema" and params[1] == 0 else params
-        return [*others, *(f"by={param}" if op in GROUPED else _number(param) for param in shown)]
+    if op in {*ROLLING, *PAIRED}:
+        return [*others, *_window(op, params)]
+    if op in GROUPED:
+        return [f"by={name}" for name in params]
+    shown = params[:1] if op == "ema" and params[1] == 0 else params
+    return [*others, *map(_number, shown)]
+
+
+def _window(op: str, params: Sequence[Param]) -> list[str]:
     bars, least, *extra = params
-    written = [*others, str(bars)]
+    written = [str(bars)]
     if op in POSITIONAL:
         written.append(_number(extra[0]))
     if least != bars:

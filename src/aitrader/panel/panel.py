@@ -58,16 +58,9 @@ class Panel:
             raise ValueError(f"the {'sessions' if self.starts is None else 'starts'} of a panel rise strictly")
         if len(set(self.symbols)) != len(self.symbols):
             raise ValueError("a symbol stands in a panel once")
-        if self.members.shape != self.shape:
-            raise ValueError(f"members have shape {self.members.shape}, the grid {self.shape}")
-        for name, values in self.columns.items():
-            if values.shape != self.shape or values.dtype != np.float64:
-                raise ValueError(f"column {name} is {values.dtype}{values.shape}, not float64{self.shape}")
+        _check_grids(self)
         dense = {name: np.ascontiguousarray(values) for name, values in self.columns.items()}
         object.__setattr__(self, "columns", MappingProxyType(dense))
-        for name, numbers in self.groups.items():
-            if numbers.shape != self.shape:
-                raise ValueError(f"groups {name} have shape {numbers.shape}, the grid {self.shape}")
         object.__setattr__(self, "groups", MappingProxyType(dict(self.groups)))
         if self.begins is None:
             object.__setattr__(self, "begins", _first_bars(self))
@@ -163,6 +156,15 @@ class Panel:
             self.starts,
             groups={name: numbers[rows] for name, numbers in self.groups.items()},
         )
+
+
+def _check_grids(panel: Panel) -> None:
+    for name, values in panel.columns.items():
+        if values.shape != panel.shape or values.dtype != np.float64:
+            raise ValueError(f"column {name} is {values.dtype}{values.shape}, not float64{panel.shape}")
+    for name, marks in {"members": panel.members, **{f"groups {name}": g for name, g in panel.groups.items()}}.items():
+        if marks.shape != panel.shape:
+            raise ValueError(f"{name} have shape {marks.shape}, the grid {panel.shape}")
 
 
 def _first_bars(panel: Panel) -> NDArray[np.int64]:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from aitrader.panel.kernels.kernel import WROTE, kernel, registers
+from aitrader.panel.kernels.kernel import WROTE, inlined, kernel, registers
 
 
 @kernel("merge_product", reach=lambda numbers, place: int(numbers[2]) if place % 2 else 0)
@@ -115,6 +115,18 @@ def adjusted_range(cells, size, inputs, outs, numbers, memory, leads):
     return WROTE
 
 
+@inlined
+def _histogram(values, low, width, counts):
+    """Count the values per bin of equal size from ``low`` on; return how many there are."""
+    counts[:] = 0.0
+    total = 0.0
+    for place in range(len(values)):
+        if not np.isnan(values[place]):
+            counts[min(int((values[place] - low) / width * len(counts)), len(counts) - 1)] += 1.0
+            total += 1.0
+    return total
+
+
 @kernel("entropy", reach=lambda numbers, place: 0 if place else int(numbers[0]) - 1)
 def entropy(cells, size, inputs, outs, numbers, memory, leads):
     """Shannon entropy of the last ``numbers[0]`` values in ``numbers[1]`` equal bins, over that of equal shares.
@@ -133,12 +145,7 @@ def entropy(cells, size, inputs, outs, numbers, memory, leads):
             if not width > 0.0:
                 out[bar] = width
                 continue
-            counts[:] = 0.0
-            total = 0.0
-            for place in range(max(bar - window + 1, 0), bar + 1):
-                if not np.isnan(values[place]):
-                    counts[min(int((values[place] - low) / width * bins), bins - 1)] += 1.0
-                    total += 1.0
+            total = _histogram(values[max(bar - window + 1, 0) : bar + 1], low, width, counts)
             surprise = 0.0
             for one in range(bins):
                 share = counts[one] / total
