@@ -69,6 +69,7 @@ def test_what_a_rule_does_not_ask_has_a_reason(found):
         ("others removed", "compares symbols"),
         ("split put in", "raw level: models refuse it"),
         ("history scaled", "raw level: models refuse it"),
+        ("powers of two", "raw level: models refuse it"),
     }
 
 

@@ -24,8 +24,9 @@ BARS_LEAST: Final = 420
 SPARE: Final = 170
 """Bars beyond the longest window, so that every symbol but the late one has values at the end."""
 
-DISTURBED: Final = 70
-"""Bars at the end that rules take away or disturb; a gap lies across the first of them."""
+DISTURBED: Final = 68
+"""Bars at the end that rules take away or disturb, from the middle of a week and a month on; a gap lies across the
+first of them."""
 
 LATE: Final = 1
 LISTED: Final = 150

@@ -107,9 +107,8 @@ def _strangers_added(trial: Trial, chosen: Chosen) -> Found:
 
 
 def _split_put_in(trial: Trial, chosen: Chosen) -> Found:
-    exact = trial.differences(chosen, trial.values(_with_splits(trial.market, 4.0), chosen), trial.known(chosen))
-    moved = trial.values(_with_splits(trial.market, 3.0), chosen)
-    return {**trial.differences(chosen, moved, trial.known(chosen), near=True), **exact}
+    found = trial.values(_with_splits(trial.market, 3.0), chosen)
+    return trial.differences(chosen, found, trial.known(chosen), near=True)
 
 
 def _with_splits(market: Market, ratio: float) -> Market:
@@ -131,9 +130,15 @@ def _with_splits(market: Market, ratio: float) -> Market:
 
 
 def _history_scaled(trial: Trial, chosen: Chosen) -> Found:
-    exact = trial.differences(chosen, trial.values(_scaled(trial.panel, 2.0, 0.25), chosen), trial.known(chosen))
-    moved = trial.values(_scaled(trial.panel, 1.37, 0.61), chosen)
-    return {**trial.differences(chosen, moved, trial.known(chosen), near=True), **exact}
+    found = trial.values(_scaled(trial.panel, 1.37, 0.61), chosen)
+    return trial.differences(chosen, found, trial.known(chosen), near=True)
+
+
+def _powers_of_two(trial: Trial, chosen: Chosen) -> Found:
+    """Numbers that change a price's exponent and none of its digits: not a bit may differ."""
+    variants = (_with_splits(trial.market, 4.0), _scaled(trial.panel, 2.0, 0.25))
+    found = [trial.differences(chosen, trial.values(over, chosen), trial.known(chosen)) for over in variants]
+    return {**found[1], **found[0]}
 
 
 def _scaled(panel: Panel, price: float, volume: float) -> Panel:
@@ -185,14 +190,15 @@ def _built_in_parts(trial: Trial, chosen: Chosen) -> Found:
 
 def _has_values(trial: Trial, chosen: Chosen) -> Found:
     """Never infinite, nothing before a symbol's first bar, something at the end of symbols that have every bar."""
-    reasons = {position: _impossible(trial.full[position], trial.cut) for position in chosen}
+    claims = trial.subject.claims
+    reasons = {position: _impossible(trial.full[position], trial.cut, claims[position]) for position in chosen}
     return {position: reason for position, reason in reasons.items() if reason}
 
 
-def _impossible(values: NDArray[np.float32], cut: int) -> str:
+def _impossible(values: NDArray[np.float32], cut: int, claim: Claim) -> str:
     if np.isinf(values).any():
         return "a value is infinite"
-    if not np.isnan(values[LATE, :LISTED]).all():
+    if claim.reads_bars and not np.isnan(values[LATE, :LISTED]).all():
         return "it has values before a symbol's first bar"
     if np.isnan(values[0, cut:]).all():
         return f"no value in the last {values.shape[1] - cut} bars of a symbol that has every bar"
@@ -211,6 +217,10 @@ def _if_declared(claim: Claim) -> str:
     return "nothing is declared" if claim.level_seen is None else ""
 
 
+def _if_exact(claim: Claim) -> str:
+    return _if_level_free(claim) or _if_declared(claim)
+
+
 RULES: Final = (
     Rule("later bars disturbed", "No later bar changes a value.", _later_bars_disturbed),
     Rule("later bars removed", "A value is the same on the day it was new.", _later_bars_removed),
@@ -220,6 +230,7 @@ RULES: Final = (
     Rule("strangers added", "Symbols outside the universe change nothing.", _strangers_added),
     Rule("split put in", "A split with its corporate action changes nothing.", _split_put_in, _if_level_free),
     Rule("history scaled", "Prices or volume times a number change nothing.", _history_scaled, _if_level_free),
+    Rule("powers of two", "Prices or volume times 2, 4, 8 ... change no bit.", _powers_of_two, _if_exact),
     Rule("level declared", "What follows the level of prices says so.", _level_declared, _if_declared),
     Rule("built incrementally", "A day built alone equals the full build in every bit.", _built_incrementally),
     Rule("built in parts", "A build that goes on from the last one equals it in every bit.", _built_in_parts),

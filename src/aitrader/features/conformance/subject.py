@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aitrader.features.feature import FeatureSpec
 from aitrader.panel.panel import Panel
-from aitrader.panel.plan import plan, walk
+from aitrader.panel.plan import columns_of, plan, walk
 from aitrader.panel.scale import level_dependent
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Claim:
     """What a column says about itself. ``lookback`` is in bars; None: recursive.
 
     ``level_seen`` is what its formula tells about the level of prices and volume; None: there is no formula, or
-    nobody declared the level beside it.
+    nobody declared the level beside it. Without ``reads_bars`` it is a matter of the calendar alone.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Claim:
     looks_across: bool = False
     raw_level: bool = False
     level_seen: bool | None = None
+    reads_bars: bool = True
 
 
 Compute = Callable[[Panel, Sequence[int]], Values]
@@ -96,4 +97,5 @@ def _in_parts(program: "Program", panel: Panel, cuts: Sequence[int]) -> Values:
 
 def _claim(spec: FeatureSpec) -> Claim:
     seen = None if spec.family == "custom" else level_dependent(spec.expr)
-    return Claim(spec.name, spec.lookback, spec.looks_across, spec.raw_level, seen)
+    reads_bars = bool(columns_of(spec.expr))
+    return Claim(spec.name, spec.lookback, spec.looks_across, spec.raw_level, seen, reads_bars)
