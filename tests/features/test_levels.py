@@ -156,3 +156,10 @@ def test_a_window_stays_open_until_the_price_comes_back_to_it(declared, run_one,
     got = run_one(declared("gap_level_distance", bars=4), columns)
 
     assert got[3] == pytest.approx(distance / last)
+
+
+def test_a_place_between_swing_points_is_bounded(declared, run_one):
+    columns = _zigzag(15)
+    columns["close"] = np.append(columns["close"][:-1], 25.0)
+
+    assert run_one(declared("swing_position", wing=2, bars=15), columns)[-1] == 2

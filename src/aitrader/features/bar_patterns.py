@@ -24,7 +24,7 @@ def pattern_outside_bar(high: Expr, low: Expr, close: Expr) -> Expr:
 
     Unit: 1 bullish, -1 bearish, 0 none. NaN on a symbol's first bar and after a missing one.
 
-    Source: Schwager (1996), Technical Analysis, outside days.
+    Source: Crabel (1990), Day Trading with Short Term Price Patterns, outside day.
     """
     beyond = (high > high.shift(1)) * (low < low.shift(1))
     return beyond * (close - close.shift(1)).sign()

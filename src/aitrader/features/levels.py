@@ -191,12 +191,13 @@ def swing_low_age(low: Expr, *, wing: int = 3, bars: int = 120) -> Expr:
 def swing_position(high: Expr, low: Expr, close: Expr, *, wing: int = 3, bars: int = 120) -> Expr:
     """Where the close lies between the last confirmed swing low and swing high; outside of 0 to 1 it has left them.
 
-    Unit: share, 0 at the low, 1 at the high. NaN where the last ``bars`` bars did not confirm both.
+    Unit: share, 0 at the low, 1 at the high, at least -1 and at most 2. NaN where the last ``bars`` bars did not confirm
+    both, and where the high does not lie above the low.
 
     Source: Murphy (1999), Technical Analysis of the Financial Markets, ch. 4, retracements.
     """
     top, bottom = peaks(high, wing).latest(bars), troughs(low, wing).latest(bars)
-    return (close - bottom) / (top - bottom)
+    return ((close - bottom) / (top - bottom) / (top > bottom)).clip(-1, 2)
 
 
 @feature
@@ -206,7 +207,7 @@ def resistance_count(high: Expr, low: Expr, close: Expr, *, wing: int = 3, bars:
     Just above is within ``reach`` mean true ranges of 20 bars. Unit: swing points, 0 to 10. NaN until 21 bars are
     there; swing points count that the last ``bars`` bars confirmed.
 
-    Source: Osler (2000), FRBNY Economic Policy Review 6(2), levels near old extremes hold more often.
+    Source: Osler (2000), FRBNY Economic Policy Review 6(2), which levels are called support and resistance.
     """
     unit = reach * true_range(high, low, close).mean(20)
     return _points_between(high, low, wing, bars, close, close + unit)
@@ -219,7 +220,7 @@ def support_count(high: Expr, low: Expr, close: Expr, *, wing: int = 3, bars: in
     Just below is within ``reach`` mean true ranges of 20 bars. Unit: swing points, 0 to 10. NaN until 21 bars are
     there; swing points count that the last ``bars`` bars confirmed.
 
-    Source: Osler (2000), FRBNY Economic Policy Review 6(2), levels near old extremes hold more often.
+    Source: Osler (2000), FRBNY Economic Policy Review 6(2), which levels are called support and resistance.
     """
     unit = reach * true_range(high, low, close).mean(20)
     return _points_between(high, low, wing, bars, close - unit, close)

@@ -54,7 +54,7 @@ def roll_spread(close: Expr, *, bars: int = 60) -> Expr:
 
     Unit: fraction of the price. NaN until four fifths of the ``bars`` pairs of returns are there.
 
-    Source: Roll (1984), J. Finance 39(4), eq. 3, with log returns.
+    Source: Roll (1984), J. Finance 39(4), with log returns.
     """
     change = log_return(close)
     return 2 * maximum(-change.cov(change.shift(1), bars, most(bars)), 0).sqrt()
@@ -84,7 +84,7 @@ def abdi_ranaldo_spread(high: Expr, low: Expr, close: Expr, *, bars: int = 20) -
 
     Unit: fraction of the price. NaN until four fifths of the ``bars`` pairs of bars are there.
 
-    Source: Abdi & Ranaldo (2017), Review of Financial Studies 30(12), eq. 11, the two-day corrected version.
+    Source: Abdi & Ranaldo (2017), Review of Financial Studies 30(12), the two-day corrected version.
     """
     last = close.shift(1)
     own = ((last / high.shift(1)).log() + (last / low.shift(1)).log()) / 2
@@ -157,7 +157,7 @@ def hasbrouck_impact(close: Expr, volume: Expr, *, bars: int = 60) -> Expr:
 
     Unit: fraction per root of the usual value. NaN until twice four fifths of the ``bars`` bars are there.
 
-    Source: Hasbrouck (2009), J. Finance 64(3), eq. 8, on bars and against the mean value traded.
+    Source: Hasbrouck (2009), J. Finance 64(3), on bars and against the mean value traded.
     """
     change, value = log_return(close), close * volume
     size = (value / value.mean(bars, most(bars))).sqrt()
@@ -187,7 +187,7 @@ def order_imbalance(close: Expr, volume: Expr, *, bars: int = 50) -> Expr:
 
     Unit: share, -1 to 1. NaN until twice four fifths of the ``bars`` bars are there, and where nothing traded.
 
-    Source: Easley, Lopez de Prado & O'Hara (2012), J. Portfolio Management 39(1), bulk volume classification.
+    Source: Easley, Lopez de Prado & O'Hara (2012), Review of Financial Studies 25(5), bulk volume classification.
     """
     flow = _bought_minus_sold(close, bars) * volume
     return flow.sum(bars, most(bars)) / volume.sum(bars, most(bars))

@@ -214,7 +214,7 @@ def pattern_dow_trend(high: Expr, low: Expr, close: Expr, *, wing: int = 3, bars
 
     Unit: 1 both rise, -1 both fall, 0 neither. NaN until four fifths of the ``bars`` bars are there.
 
-    Source: Rhea (1932), The Dow Theory, ch. 12, successive rallies and declines.
+    Source: Rhea (1932), The Dow Theory, successive rallies and declines.
     """
     tops, bottoms = _moves(high, low, wing, bars)
     return _found(close, bars, (minimum(tops, bottoms) > 0) * 1 - (maximum(tops, bottoms) < 0))

@@ -143,7 +143,7 @@ def force_index(close: Expr, volume: Expr, *, span: int = 13) -> Expr:
 
     Unit: fraction per bar. NaN until ``span + 1`` bars are there, and where none of them has volume.
 
-    Source: Elder (1993), Trading for a Living, sec. 42, normalised; StockCharts begins the mean with the first value.
+    Source: Elder (1993), Trading for a Living, normalised; StockCharts begins the mean with the first value.
     """
     return force(close, volume).ema(span) / (close * volume.ema(span, skip=1))
 
