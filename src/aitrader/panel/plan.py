@@ -62,17 +62,17 @@ def _view(expr: Expr, need: int, session_bars: int) -> "View":
     lowering = Lowering()
     number = lowering.grid(expr.args[0])
     needs = before(lowering, [(number,)])
-    window = max(needs.values())
     # Over so many bars of the panel at most one longer bar more is seen, and so much earlier a state has to stand.
-    lags = {digest: needs[part] + need + 1 for part, digest in lowering.recursions.items()}
+    back = need + 1 if lowering.recursions else 0
+    window = max(needs.values()) + back
     program = Program(
         exprs=expr.args,
         instructions=tuple(lowering.instructions),
         passes=whole(lowering, number),
-        warmup=window + (need + 1 if lags else 0),
+        warmup=window,
         window=window,
         recursions=lowering.recursions,
-        lags=lags,
+        lags={digest: needs[part] + back for part, digest in lowering.recursions.items()},
         views={},
     )
     longer = (program.warmup + 2) * VIEWS[expr.op] * session_bars
