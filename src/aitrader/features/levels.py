@@ -191,8 +191,8 @@ def swing_low_age(low: Expr, *, wing: int = 3, bars: int = 120) -> Expr:
 def swing_position(high: Expr, low: Expr, close: Expr, *, wing: int = 3, bars: int = 120) -> Expr:
     """Where the close lies between the last confirmed swing low and swing high; outside of 0 to 1 it has left them.
 
-    Unit: share, 0 at the low, 1 at the high, at least -1 and at most 2. NaN where the last ``bars`` bars did not confirm
-    both, and where the high does not lie above the low.
+    Unit: share, 0 at the low, 1 at the high, at least -1 and at most 2. NaN where the last ``bars`` bars did not
+    confirm both, and where the high does not lie above the low.
 
     Source: Murphy (1999), Technical Analysis of the Financial Markets, ch. 4, retracements.
     """
