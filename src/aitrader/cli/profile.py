@@ -1,9 +1,11 @@
 """The profile that ``--trace FILE`` asks for."""
 
+import builtins
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aitrader.cli.render import say
 from aitrader.errors import UsageError
@@ -29,10 +31,33 @@ def profiled(run: "Run") -> Iterator[None]:
     _refuse_wrong(file)
     recorder = Recorder()
     try:
-        with recording(recorder), span(run.command):
+        with recording(recorder), span(run.command), _imports():
             yield
     finally:
         _write(file, recorder.to_json(run.command))
+
+
+@contextmanager
+def _imports() -> Iterator[None]:
+    """Measure what the command imports, which is often the largest part: each first import, with all below it."""
+    real, inside = builtins.__import__, False
+
+    def measured(name: str, *args: Any, **kwargs: Any) -> Any:
+        nonlocal inside
+        if inside or not name or name in sys.modules:
+            return real(name, *args, **kwargs)
+        inside = True
+        try:
+            with span(f"import {name}"):
+                return real(name, *args, **kwargs)
+        finally:
+            inside = False
+
+    builtins.__import__ = measured
+    try:
+        yield
+    finally:
+        builtins.__import__ = real
 
 
 def _refuse_wrong(file: Path) -> None:

@@ -54,4 +54,4 @@ class _Workers(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Run a task as a span of its thread."""
-        return super().submit(spanned("block")(fn), *args, **kwargs)
+        return super().submit(spanned(getattr(fn, "__name__", "task"))(fn), *args, **kwargs)
