@@ -10,7 +10,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from aitrader.brokers.account_file import PaperAccount
 from aitrader.config.schema import Config
 from aitrader.disk.files import sync_folder
 from aitrader.domain.events import (
@@ -32,7 +31,6 @@ from aitrader.engine.state import State
 from aitrader.errors import BrokerError, JournalError, LostJournalError, RefusedError, UsageError
 from aitrader.jobs.assembly.book import (
     JOURNAL,
-    PAPER,
     OpenBook,
     Visit,
     at_work,
@@ -42,6 +40,7 @@ from aitrader.jobs.assembly.book import (
     safe_folder,
 )
 from aitrader.jobs.assembly.desk import brought_up_to_date
+from aitrader.jobs.assembly.paper import open_paper
 from aitrader.jobs.assembly.rebuild import Before, Making, Opening, rebuilt
 from aitrader.jobs.assembly.runs import recorded
 from aitrader.jobs.assembly.venue import LakeVenue
@@ -228,7 +227,7 @@ def _rebuild(config: Config, root: Path, asked: Asked) -> tuple[str, ...]:
         before = _before(folder, key) if damage is None else Before()
         lake = stack.enter_context(Lake.open(root / "data_lake", clock=visit.clock))
         version, venue = lake.snapshot().version, LakeVenue.of(config, lake.snapshot())
-        paper = stack.enter_context(_paper(config, folder, key, visit))
+        paper = stack.enter_context(open_paper(config, folder, key, visit))
         at = paper.time(visit.now, visit.clock())
         paper.advance(venue, at)
         # What was latched in the old journal is not known: shut before the new one can be read.
@@ -273,17 +272,6 @@ def _damage(folder: Path, key: AccountKey) -> str | None:
 def _before(folder: Path, key: AccountKey) -> Before:
     with DatabaseJournal.open(folder / JOURNAL, account=key) as journal:
         return Before.of(journal.events())
-
-
-def _paper(config: Config, folder: Path, key: AccountKey, visit: Visit) -> PaperAccount:
-    return PaperAccount.open(
-        folder / PAPER,
-        config.account,
-        number=key.number,
-        costs=config.execution.costs,
-        now=visit.now or visit.clock(),
-        replay=visit.now is not None,
-    )
 
 
 def _replaced(folder: Path, key: AccountKey, rows: Iterable[Event], run_id: str) -> tuple[Path, ...]:

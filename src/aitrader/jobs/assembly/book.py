@@ -27,6 +27,7 @@ from aitrader.jobs.assembly.folders import (
     paper_key,
     safe_folder,
 )
+from aitrader.jobs.assembly.paper import open_paper
 from aitrader.jobs.assembly.venue import LakeVenue
 from aitrader.journal.account import AccountKey, read_account, write_account
 from aitrader.journal.database import DatabaseJournal
@@ -36,7 +37,7 @@ from aitrader.journal.memory import MemoryJournal
 from aitrader.lake.store import Lake
 
 __all__ = [
-    "JOURNAL", "PAPER", "SIMULATED", "Mode", "OpenBook", "Visit", "at_work", "no_book", "open_book", "paper_key",
+    "JOURNAL", "SIMULATED", "Mode", "OpenBook", "Visit", "at_work", "no_book", "open_book", "paper_key",
     "safe_folder",
 ]  # fmt: skip
 
@@ -109,7 +110,7 @@ def open_book(
         if mode == "read" and fresh:
             made = _imagined(config, key, visit, venue)
         else:
-            paper = stack.enter_context(_paper(config, folder, key, visit, create=fresh))
+            paper = stack.enter_context(open_paper(config, folder, key, visit, create=fresh))
             kept = stack.enter_context(DatabaseJournal.open(folder / JOURNAL, account=key, create=fresh))
             if mode == "read":
                 made = _read(paper, kept, visit, venue)
@@ -160,18 +161,6 @@ class _Made:
     journal: Journal
     at: datetime
     replayed: bool
-
-
-def _paper(config: Config, folder: Path, key: AccountKey, visit: Visit, *, create: bool) -> PaperAccount:
-    return PaperAccount.open(
-        folder / PAPER,
-        config.account,
-        number=key.number,
-        costs=config.execution.costs,
-        now=visit.now or visit.clock(),
-        replay=visit.now is not None,
-        create=create,
-    )
 
 
 def _advanced(paper: PaperAccount, journal: Journal, visit: Visit, venue: LakeVenue) -> _Made:

@@ -21,7 +21,8 @@ from aitrader.engine.desk import Desk
 from aitrader.engine.recovery import recover
 from aitrader.engine.state import State
 from aitrader.errors import ConfigError, LakeError, UsageError
-from aitrader.jobs.assembly.folders import JOURNAL, PAPER, Visit, doubts, paper_key
+from aitrader.jobs.assembly.folders import JOURNAL, Visit, doubts, paper_key
+from aitrader.jobs.assembly.paper import open_paper
 from aitrader.jobs.assembly.venue import LakeVenue
 from aitrader.journal.account import AccountKey
 from aitrader.journal.database import DatabaseJournal
@@ -135,16 +136,7 @@ def open_account(
     problems = [f"{found.what} {found.fix}" for found in doubts(target.folder)]
     key = target.key or paper_key(target.name)
     own = config.model_copy(update={"book": target.name})
-    file = stack.enter_context(
-        PaperAccount.open(
-            target.folder / PAPER,
-            own.account,
-            number=key.number,
-            costs=own.execution.costs,
-            now=visit.now or visit.clock(),
-            replay=visit.now is not None,
-        )
-    )
+    file = stack.enter_context(open_paper(own, target.folder, key, visit))
     at = _time(file, visit, problems)
     venue, version = _venue(own, root, visit, stack, problems)
     if venue is None:

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from aitrader.brokers.account_file import PaperAccount
 from aitrader.config.schema import Config
 from aitrader.domain.receipts import Receipt
 from aitrader.errors import LakeError
-from aitrader.jobs.assembly.folders import PAPER, Visit, paper_key
+from aitrader.jobs.assembly.folders import Visit, paper_key
+from aitrader.jobs.assembly.paper import open_paper
 from aitrader.jobs.receipt import versions, write_receipt
 from aitrader.journal.account import AccountKey, read_account
 
@@ -29,11 +29,7 @@ def book_time(config: Config, folder: Path, key: AccountKey, visit: Visit) -> da
     UsageError
         ``visit.now`` lies before the account's own time.
     """
-    now = visit.now or visit.clock()
-    costs, replay = config.execution.costs, visit.now is not None
-    with PaperAccount.open(
-        folder / PAPER, config.account, number=key.number, costs=costs, now=now, replay=replay
-    ) as paper:
+    with open_paper(config, folder, key, visit) as paper:
         return paper.time(visit.now, visit.clock()).astimezone(UTC)
 
 
