@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import settings
 
@@ -17,6 +18,8 @@ from aitrader.domain.calendars import LAST, calendar
 from aitrader.domain.symbols import Symbol
 from aitrader.engine.decide import Rules
 from aitrader.engine.history import History
+from aitrader.lake.feature_files import States
+from aitrader.lake.feature_store import Build
 from aitrader.panel.panel import Panel
 from aitrader.portfolio.allocators import equal
 from aitrader.strategies.model_driven import ModelDriven
@@ -122,3 +125,23 @@ def past():
 @pytest.fixture(scope="session")
 def make_rules():
     return rules
+
+
+@pytest.fixture(scope="session")
+def store_features():
+    """``store(lake, sessions, symbols, {key: (name, grid)})`` stores features of the lake as it is, as one part."""
+
+    def store(lake, sessions, symbols, values, *, version=None):
+        columns = {key: name for key, (name, _) in values.items()}
+        grids = np.stack([grid for _, grid in values.values()]).astype(np.float32)
+        with lake.writer("features/1d"):
+            files = lake.feature_store("1d")
+            with files.part(columns, sessions) as part:
+                part.write(symbols, grids)
+            rows = pl.DataFrame({"symbol": symbols, "stored": True})
+            states = files.states(columns, States(rows, sessions, {}))
+            built_from = lake.snapshot().version if version is None else version
+            paths = (part.file.path,), (states.path,)
+            files.complete(columns, Build("files", *paths, str(sessions[-1]), built_from, None), [part.file, states])
+
+    return store

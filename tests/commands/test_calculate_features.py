@@ -11,6 +11,8 @@ from aitrader.domain.clock import fixed_clock
 from aitrader.domain.frames import BARS, Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
+from aitrader.jobs.assembly import feature_builds, feature_pieces
+from aitrader.lake.feature_store import FeatureStore
 from aitrader.lake.store import Lake
 
 NOW = datetime(2013, 1, 2, 12, tzinfo=UTC)
@@ -173,26 +175,30 @@ def test_a_damaged_file_of_features_is_computed_again(run_cli, root, harm, optio
         assert lake.snapshot().feature_frame().equals(before)
 
 
-def test_an_interrupted_run_loses_no_finished_group(run_cli, root, monkeypatch):
-    from aitrader.jobs import calculate_features as job
+def test_an_interrupted_run_loses_no_finished_part(run_cli, root, monkeypatch):
+    monkeypatch.setattr(feature_builds, "PART_BYTES", 1)
+    monkeypatch.setattr(feature_pieces, "PIECE_BYTES", 1)
+    whole, calls = FeatureStore.keep, []
 
-    monkeypatch.setattr(job, "GROUP", 2)
-    whole, calls = job.compute, []
-
-    def interrupted(*arguments, **options):
-        if calls:
-            raise KeyboardInterrupt
+    def interrupted(*arguments):
+        whole(*arguments)
         calls.append(1)
-        return whole(*arguments, **options)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
 
-    monkeypatch.setattr(job, "compute", interrupted)
-    code = run_cli("calculate-features", root=root).code
-    monkeypatch.setattr(job, "compute", whole)
+    monkeypatch.setattr(FeatureStore, "keep", interrupted)
+    stopped = run_cli("calculate-features", root=root)
+    before = set((root / "data_lake" / "features").rglob("*.parquet"))
+    monkeypatch.setattr(FeatureStore, "keep", whole)
 
-    done = _done(run_cli("calculate-features", "--json", root=root))
+    ran = run_cli("calculate-features", root=root)
 
-    assert code == 130
-    assert list(done.values()) == ["fresh", "fresh", "computed", "computed", "computed"]
+    assert (stopped.code, ran.code) == (130, 0)
+    with Lake.open(root / "data_lake") as lake:
+        view = lake.snapshot()
+        parts = [path for build in view.builds().values() for path in build.part_paths]
+    committed = {str(path.relative_to(root / "data_lake")) for path in before if "states" not in path.name}
+    assert len(committed & set(parts)) == 3
 
 
 def test_an_unknown_set_is_refused_with_the_nearest_name(run_cli, root):

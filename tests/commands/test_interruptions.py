@@ -12,6 +12,7 @@ import pytest
 
 from aitrader.errors import BrokerError, RefusedError
 from aitrader.jobs import calculate_features
+from aitrader.jobs.assembly import feature_builds, feature_pieces
 from aitrader.lake.store import Lake
 from aitrader.lake.verify import verify
 
@@ -49,7 +50,8 @@ def prices(tmp_path):
 @pytest.fixture
 def commands(prices, monkeypatch):
     """Return the three commands that write the lake, each with several safe points."""
-    monkeypatch.setattr(calculate_features, "GROUP", 1)
+    monkeypatch.setattr(feature_builds, "PART_BYTES", 1)
+    monkeypatch.setattr(feature_pieces, "PIECE_BYTES", 1)
     return {
         "backfill": ["backfill", "--source", "files", "--path", str(prices), "--adjustment", "raw"],
         "calculate-features": ["calculate-features", "--set", "data.source=test"],
@@ -79,8 +81,7 @@ def content(root):
         view = lake.snapshot()
         assert verify(lake.root, view, deep=True, tell=lambda *_: None).problems == ()
         rows = {name: view.content_hash(name) for name in DATASETS}
-        stored = {info.name for info in view.datasets()}
-        features = view.feature_frame() if "features/1d" in stored else pl.DataFrame()
+        features = view.feature_frame() if view.builds() else pl.DataFrame()
     models = {path.relative_to(root): path.read_bytes() for path in (root / "data_lake/models").rglob("model.json")}
     return rows, features.hash_rows().to_list(), models
 

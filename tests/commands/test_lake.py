@@ -156,12 +156,11 @@ def test_text_that_a_spreadsheet_would_run_is_made_harmless_in_csv(root, run_cli
     assert sorted(pl.read_parquet(tmp_path / "x.parquet")["symbol"]) == ["=1+1", "@SUM(A1)", "fine"]
 
 
-def test_export_of_features_has_one_column_for_each(root, run_cli, tmp_path):
+def test_export_of_features_has_one_column_for_each(root, run_cli, tmp_path, store_features):
     grid = np.array([[1.0, np.nan]], dtype=np.float32)
     days = np.array([FIRST, FIRST + timedelta(1)], dtype="datetime64[D]")
     with Lake.open(root / "data_lake") as lake:
-        inputs = lake.snapshot().inputs()
-        lake.store_features("1d", days, ["ON"], {"k": ("momentum(bars=2)", grid)}, inputs=inputs)
+        store_features(lake, days, ["ON"], {"k": ("momentum(bars=2)", grid)})
 
     ran = run_cli("lake", "export", "features/1d", "--out", tmp_path / "x.csv", root=root)
 
@@ -174,7 +173,7 @@ def test_export_of_features_has_one_column_for_each(root, run_cli, tmp_path):
     ]
 
 
-def test_export_of_a_feature_set_has_its_columns_only(root, run_cli, tmp_path):
+def test_export_of_a_feature_set_has_its_columns_only(root, run_cli, tmp_path, store_features):
     (root / "config" / "aitrader.yaml").write_text(
         'features:\n  custom: {my_gap: "open / close.shift(1) - 1"}\n  sets: {mine: [my_gap]}\n'
     )
@@ -182,7 +181,7 @@ def test_export_of_a_feature_set_has_its_columns_only(root, run_cli, tmp_path):
     with Lake.open(root / "data_lake") as lake:
         days = np.array([FIRST], dtype="datetime64[D]")
         values = {"a": ("my_gap", grid), "b": ("other", grid)}
-        lake.store_features("1d", days, ["ON"], values, inputs=lake.snapshot().inputs())
+        store_features(lake, days, ["ON"], values)
     out = ("--out", tmp_path / "x.csv", "--feature-set")
 
     mine = run_cli("lake", "export", "features/1d", *out, "mine", "--json", root=root)
@@ -193,11 +192,11 @@ def test_export_of_a_feature_set_has_its_columns_only(root, run_cli, tmp_path):
     assert "calculate-features" in core.err
 
 
-def test_export_warns_when_features_are_older_than_the_bars(root, run_cli, tmp_path):
+def test_export_warns_when_features_are_older_than_the_bars(root, run_cli, tmp_path, store_features):
     grid = np.array([[1.0]], dtype=np.float32)
     with Lake.open(root / "data_lake") as lake:
         days = np.array([FIRST], dtype="datetime64[D]")
-        lake.store_features("1d", days, ["ON"], {"k": ("f", grid)}, inputs="other bars")
+        store_features(lake, days, ["ON"], {"k": ("f", grid)}, version=0)
 
     ran = run_cli("lake", "export", "features/1d", "--out", tmp_path / "x.csv", root=root)
 

@@ -316,13 +316,10 @@ SESSIONS = np.array(["2012-12-27", "2012-12-28"], dtype="datetime64[D]")
 GRID = np.array([[1.0, np.nan], [3.0, 4.0]], dtype=np.float32)
 
 
-def test_features_are_found_by_key_and_keep_their_bits(lake, make_bars, append):
+def test_features_are_found_by_key_and_keep_their_bits(lake, make_bars, append, store_features):
     append(lake, make_bars())
-    inputs = lake.snapshot().inputs()
 
-    lake.store_features(
-        "1d", SESSIONS, ["BRK.B", "ON"], {"k1": ("momentum", GRID), "k2": ("m(2)", GRID * 3)}, inputs=inputs
-    )
+    store_features(lake, SESSIONS, ["BRK.B", "ON"], {"k1": ("momentum", GRID), "k2": ("m(2)", GRID * 3)})
 
     found = lake.snapshot().features(["k2", "k1", "other"])
     assert set(found) == {"k1", "k2"}
@@ -331,9 +328,9 @@ def test_features_are_found_by_key_and_keep_their_bits(lake, make_bars, append):
     assert found["k2"].values.tobytes() == (GRID * 3).tobytes()
 
 
-def test_features_of_older_bars_are_not_fresh(lake, make_bars, append):
+def test_features_of_older_bars_are_not_fresh(lake, make_bars, append, store_features):
     append(lake, make_bars(count=5))
-    lake.store_features("1d", SESSIONS, ["BRK.B", "ON"], {"k": ("f", GRID)}, inputs=lake.snapshot().inputs())
+    store_features(lake, SESSIONS, ["BRK.B", "ON"], {"k": ("f", GRID)})
     assert lake.snapshot().features(["k"])
 
     append(lake, make_bars(count=6))
@@ -342,26 +339,38 @@ def test_features_of_older_bars_are_not_fresh(lake, make_bars, append):
     assert lake.snapshot().stale_features() == ("f",)
 
 
-def test_a_new_corporate_action_makes_features_stale(lake, make_bars, make_actions, append):
+def test_a_new_corporate_action_makes_features_stale(lake, make_bars, make_actions, append, store_features):
     append(lake, make_bars())
-    lake.store_features("1d", SESSIONS, ["BRK.B", "ON"], {"k": ("f", GRID)}, inputs=lake.snapshot().inputs())
+    store_features(lake, SESSIONS, ["BRK.B", "ON"], {"k": ("f", GRID)})
 
-    lake.append("actions", make_actions(("ON", date(2013, 1, 2), "split", 2.0)), source="files")
+    lake.append("actions", make_actions(("ON", date(2012, 12, 28), "split", 2.0)), source="files")
 
     assert not lake.snapshot().features(["k"])
 
 
-def test_features_that_are_stored_already_are_not_written_again(lake):
-    def store(grid):
-        return lake.store_features("1d", SESSIONS, ["A", "B"], {"k": ("f", grid)}, inputs="x")
+def test_an_action_after_the_last_session_of_features_leaves_them_fresh(
+    lake, make_bars, make_actions, append, store_features
+):
+    append(lake, make_bars())
+    store_features(lake, SESSIONS, ["BRK.B", "ON"], {"k": ("f", GRID)})
 
-    assert [store(GRID).rows, store(GRID).rows, store(GRID + 1).rows] == [4, 0, 4]
-    assert lake.snapshot().features(["k"], inputs="x")["k"].values[1, 1] == 5.0
+    lake.append("actions", make_actions(("ON", date(2013, 2, 1), "split", 2.0)), source="files")
+
+    assert lake.snapshot().features(["k"])
 
 
-def test_feature_rows_of_several_files_join(lake):
-    lake.store_features("1d", SESSIONS, ["A", "B"], {"k1": ("f", GRID)}, inputs="x")
-    lake.store_features("1d", SESSIONS[:1], ["B"], {"k2": ("g", GRID[1:, :1])}, inputs="x")
+def test_a_later_build_of_a_feature_replaces_the_earlier_one(lake, store_features):
+    store_features(lake, SESSIONS, ["A", "B"], {"k": ("f", GRID)})
+    first = [file.path for file in lake.snapshot().files()]
+    store_features(lake, SESSIONS, ["A", "B"], {"k": ("f", GRID + 1)})
+
+    assert lake.snapshot().features(["k"])["k"].values[1, 1] == 5.0
+    assert lake.snapshot().replaced() == set(first)
+
+
+def test_feature_rows_of_several_builds_join(lake, store_features):
+    store_features(lake, SESSIONS, ["A", "B"], {"k1": ("f", GRID)})
+    store_features(lake, SESSIONS[:1], ["B"], {"k2": ("g", GRID[1:, :1])})
 
     frame = lake.snapshot().feature_frame()
 

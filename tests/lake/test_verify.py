@@ -15,11 +15,11 @@ GRID = np.array([[1.0, np.nan], [3.0, -0.0]], dtype=np.float32)
 
 
 @pytest.fixture
-def full(lake, make_bars, make_actions, append):
+def full(lake, make_bars, make_actions, append, store_features):
     """A lake with a file of every kind."""
     append(lake, make_bars())
     lake.append("actions", make_actions(("ON", date(2013, 1, 2), "split", 2.0)), source="files")
-    lake.store_features("1d", SESSIONS, ["BRK.B", "ON"], {"k": ("momentum(bars=2)", GRID)}, inputs="x")
+    store_features(lake, SESSIONS, ["BRK.B", "ON"], {"k": ("momentum(bars=2)", GRID)})
     row = ("ON", date(2013, 1, 2), "ridge", "1", 1, "oof", None)
     lake.append("predictions/ridge", pl.DataFrame([row], schema=PREDICTIONS, orient="row"), source="train")
     lake.quarantine("bars/1d", make_bars(("A b",), count=1).with_columns(pl.lit("why").alias("reason")), source="files")
@@ -34,7 +34,7 @@ def check(lake, *, deep):
 def test_an_unharmed_lake_passes(full, deep):
     found = check(full, deep=deep)
 
-    assert (found.files, found.version, found.problems, found.orphans) == (6, 5, (), ())
+    assert (found.files, found.version, found.problems, found.orphans) == (7, 5, (), ())
     assert found.size == sum(path.stat().st_size for path in full.root.rglob("*.parquet"))
 
 
@@ -68,5 +68,5 @@ def test_progress_names_every_file(full):
 
     verify(full.root, full.snapshot(), deep=False, tell=lambda *words: told.append(words))
 
-    assert [done for done, _, _ in told] == [0, 1, 2, 3, 4, 5, 6]
+    assert [done for done, _, _ in told] == [0, 1, 2, 3, 4, 5, 6, 7]
     assert told[0][2].startswith("bars/1d/year=2012/")

@@ -85,6 +85,8 @@ class Features(Section):
     """The sets that `calculate-features` stores."""
     min_names: PositiveInt = 10
     """Members a session needs for a cross-sectional value; fewer give none."""
+    max_memory: PositiveFloat = 4.0
+    """Gigabytes (2^30 bytes) that `calculate-features` keeps within; longer histories are computed a part at a time."""
 
 
 class Labels(Section):

@@ -1,6 +1,6 @@
 """Feature values on a panel."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor
 
 import numpy as np
@@ -30,17 +30,22 @@ def compute(
     ConfigError
         A feature reads a column, or compares within groups, that the panel does not have.
     """
+    refuse_lacking(specs, panel.columns, panel.groups)
+    program = plan([spec.expr for spec in specs])
+    return program.run(panel, min_names=min_names, executor=executor, progress=progress)
+
+
+def refuse_lacking(specs: Sequence[FeatureSpec], columns: Collection[str], groups: Collection[str]) -> None:
+    """Raise ``ConfigError`` for a feature that reads a column, or compares within groups, not among these."""
     for spec in specs:
-        missing = sorted(columns_of(spec.expr) - set(panel.columns))
+        missing = sorted(columns_of(spec.expr) - set(columns))
         if missing:
             raise ConfigError(
                 f"The feature {spec.name} reads the column {missing[0]!r}, which the data do not have.",
-                fix=f"Columns: {', '.join(panel.columns)}.",
+                fix=f"Columns: {', '.join(columns)}.",
             )
-        for name in sorted(groups_of(spec.expr) - set(panel.groups)):
+        for name in sorted(groups_of(spec.expr) - set(groups)):
             raise ConfigError(
                 f"The feature {spec.name} compares symbols within their {name}, which the data do not have.",
-                fix=f"Leave it out. Groups: {', '.join(panel.groups) or 'none'}.",
+                fix=f"Leave it out. Groups: {', '.join(groups) or 'none'}.",
             )
-    program = plan([spec.expr for spec in specs])
-    return program.run(panel, min_names=min_names, executor=executor, progress=progress)

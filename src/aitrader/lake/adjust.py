@@ -42,7 +42,8 @@ def forward(bars: pl.DataFrame, actions: pl.DataFrame, series: Mapping[Symbol, S
         A symbol of ``bars`` is not in ``series``.
     """
     ordered = bars.sort(_BAR)
-    steps = _steps(ordered, _relevant(ordered, actions, series))
+    own = actions.join(ordered.select("source").unique(), on="source", how="semi")
+    steps = factor_steps(ordered, relevant(own, {symbol: series[symbol] for symbol in ordered["symbol"].unique()}))
     factors = (
         ordered.select(_BAR)
         .join(steps, on=_BAR, how="left", maintain_order="left")
@@ -61,16 +62,20 @@ def _factor_name(step: str) -> str:
     return step.replace("step", "factor")
 
 
-def _relevant(bars: pl.DataFrame, actions: pl.DataFrame, series: Mapping[Symbol, SeriesInfo]) -> pl.DataFrame:
+def relevant(actions: pl.DataFrame, series: Mapping[Symbol, SeriesInfo]) -> pl.DataFrame:
+    """Return the actions that the prices of these series are not corrected for yet; others' are left out."""
     kinds = {Adjustment.RAW: ("split", "dividend"), Adjustment.SPLIT: ("dividend",), Adjustment.TOTAL: ()}
-    rows = [(symbol, kind) for symbol in bars["symbol"].unique() for kind in kinds[series[symbol].adjustment]]
+    rows = [(symbol, kind) for symbol, info in series.items() for kind in kinds[info.adjustment]]
     wanted = pl.DataFrame(rows, schema={"symbol": pl.String(), "kind": pl.String()}, orient="row")
-    own = actions.join(bars.select("source").unique(), on="source", how="semi")
-    return own.join(wanted, on=["symbol", "kind"], how="semi")
+    return actions.join(wanted, on=["symbol", "kind"], how="semi")
 
 
-def _steps(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
-    """Return the factors that set in at single bars: ``symbol``, ``session``, ``step_price``, ``step_volume``."""
+def factor_steps(bars: pl.DataFrame, actions: pl.DataFrame) -> pl.DataFrame:
+    """Return the factors that set in at single bars: ``symbol``, ``session``, ``step_price``, ``step_volume``.
+
+    ``bars`` (``symbol``, ``session``, ``close``; sorted) may lack those that are neither the first on or after one of
+    the ``relevant`` ``actions`` nor the one before that. Errors as ``forward``.
+    """
     before = bars.select(*_BAR, pl.col("close").shift(1).over("symbol").alias("before"))
     dated = actions.sort("ex_date", "kind", descending=[False, True]).join_asof(
         before.sort("session"),

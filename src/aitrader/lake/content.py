@@ -5,7 +5,7 @@ its files. It is what a hash of the sorted rows would be (equal lakes, equal has
 without reading a file again. It tells lakes apart; it is no defence against a forger (SHA-256 of the files is).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
@@ -59,14 +59,31 @@ def content_of(frame: pl.DataFrame) -> Content:
     return _added(frame.height, _row_hashes(frame))
 
 
-def content_of_matrix(index: pl.DataFrame, columns: Iterable[tuple[str, NDArray[np.float32]]]) -> Content:
-    """Return the content of a feature file: its ``index`` rows, and beside them each named column by its bits."""
-    rows = _row_hashes(index)
-    content = _added(index.height, rows)
-    for name, values in columns:
-        bits = values.view(np.uint32).astype(np.uint64)
-        content += _added(0, _mix(_mix(rows ^ _text(name)) ^ bits))
-    return content
+def content_of_values(
+    symbols: Sequence[str], sessions: NDArray[np.datetime64], names: Sequence[str], values: NDArray[np.float32]
+) -> Content:
+    """Return the content of columns of float32, shape (names, symbols, sessions), by their bits, and of their rows.
+
+    A cell counts with its bits times an odd number made from its symbol, session and name, modulo 2^32, in each of the
+    two sums; so it costs two multiplications, and blocks of cells add up.
+    """
+    days = sessions.astype("datetime64[D]").astype(np.int64).view(np.uint64)
+    rows = np.array([_text(symbol) for symbol in symbols], dtype=np.uint64)
+    columns = np.array([_text(name) for name in ("", *names)], dtype=np.uint64)
+    bits = np.ascontiguousarray(values).view(np.uint32)
+    sums = []
+    for seed in (_STEP, _NULL):
+        by_day = _odd(_mix(days ^ seed))
+        by_cell = _odd(_mix(rows ^ _mix(columns ^ seed)[:, None]))
+        added = np.empty((len(columns), len(rows)), dtype=np.uint32)
+        added[0] = by_day.sum(dtype=np.uint32)
+        np.einsum("nsb,b->ns", bits, by_day, out=added[1:])
+        sums.append(int((added * by_cell).sum(dtype=np.uint32)) << 32)
+    return Content(len(rows) * len(days), *sums)
+
+
+def _odd(hashes: Hashes) -> NDArray[np.uint32]:
+    return (hashes >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
 
 
 def _added(rows: int, hashes: Hashes) -> Content:

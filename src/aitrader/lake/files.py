@@ -1,11 +1,12 @@
 """Parquet files on disk: written in one step, checked whenever they are read."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import polars as pl
 import pyarrow as pa
@@ -33,34 +34,110 @@ class Stamp:
     inode: int
 
 
-def write_parquet(target: Path, frame: pl.DataFrame, *, texts: Sequence[str], keys: Sequence[str]) -> Stamp:
+def write_parquet(
+    target: Path,
+    frame: pl.DataFrame,
+    *,
+    texts: Sequence[str],
+    keys: Sequence[str],
+    notes: Mapping[str, str] | None = None,
+) -> Stamp:
     """Write ``frame`` to ``target`` so that a crash leaves either nothing or the whole file.
 
-    zstd level 1, page checksums, dictionaries for ``texts`` only, statistics for ``keys`` only.
+    zstd level 1, page checksums, dictionaries for ``texts`` only, statistics for ``keys`` only. ``notes`` stand in the
+    file's footer.
 
     Raises
     ------
     LakeError
         The disk is full, read-only or failing. What stood at ``target`` before still stands.
     """
+    table = frame.to_arrow()
+    if notes:
+        table = table.replace_schema_metadata(dict(notes))
+    with stream_parquet(target, table.schema, texts=texts, keys=keys) as stream:
+        stream.write(table, rows=_ROW_GROUP)
+    return stream.stamp
+
+
+class ParquetStream:
+    """A Parquet file that is written row group by row group; ``stamp`` is there once its block has ended."""
+
+    stamp: Stamp
+
+    def __init__(self, writer: pq.ParquetWriter) -> None:
+        self._writer = writer
+
+    def write(self, table: pa.Table, *, rows: int | None = None) -> None:
+        """Add a table in row groups of so many rows; None: as one."""
+        self._writer.write_table(table, row_group_size=rows or table.num_rows)
+
+
+@contextmanager
+def stream_parquet(
+    target: Path, schema: pa.Schema, *, texts: Sequence[str], keys: Sequence[str], own_types: bool = True
+) -> Iterator[ParquetStream]:
+    """Yield a stream into ``target``, which replaces it when the block ends well; the rest as ``write_parquet``.
+
+    The file is hashed while it is written. Without ``own_types`` it does not keep Arrow's types beside Parquet's.
+    """
     try:
         with replacing(target) as temporary:
-            pq.write_table(
-                frame.to_arrow(),
-                temporary,
-                row_group_size=_ROW_GROUP,
-                compression="zstd",
-                compression_level=1,
-                use_dictionary=list(texts),
-                write_statistics=list(keys),
-                write_page_checksum=True,
-            )
-            return _stamp(temporary)
+            with temporary.open("wb") as raw:
+                hashed = _Hashed(raw)
+                writer = pq.ParquetWriter(
+                    pa.PythonFile(hashed, mode="w"),
+                    schema,
+                    compression="zstd",
+                    compression_level=1,
+                    use_dictionary=list(texts),
+                    write_statistics=list(keys),
+                    write_page_checksum=True,
+                    store_schema=own_types,
+                )
+                stream = ParquetStream(writer)
+                try:
+                    yield stream
+                except BaseException:  # an interrupt too: the writer would finish a file that is closed already
+                    with suppress(OSError, pa.ArrowException):
+                        writer.close()
+                    raise
+                writer.close()
+            status = temporary.stat()
+            stream.stamp = Stamp(hashed.digest(), _footer(temporary), status.st_size, status.st_mtime_ns, status.st_ino)
     except (OSError, pa.ArrowException) as error:
         raise LakeError(
             f"{target} could not be written: {error}.",
             fix="Free space or repair the disk, then run again: nothing is lost.",
         ) from error
+
+
+class _Hashed:
+    """A file that is hashed while it is written, as ``pyarrow.PythonFile`` wants it."""
+
+    closed = False
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._hash = sha256()
+        self._size = 0
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        self._size += len(data)
+        return self._raw.write(data)
+
+    def tell(self) -> int:
+        return self._size
+
+    def flush(self) -> None:
+        self._raw.flush()
+
+    def close(self) -> None:
+        self._raw.flush()
+
+    def digest(self) -> str:
+        return self._hash.hexdigest()
 
 
 def read_parquet(path: Path, stamp: Stamp, columns: Sequence[str] | None = None) -> pl.DataFrame:
@@ -86,6 +163,19 @@ def read_parquet(path: Path, stamp: Stamp, columns: Sequence[str] | None = None)
     return frame
 
 
+def read_notes(path: Path, stamp: Stamp) -> dict[str, str]:
+    """Return the notes in the footer of a stored file; errors as ``read_parquet``."""
+    try:
+        _check(path, stamp)
+        with pq.ParquetFile(path) as file:
+            found = file.schema_arrow.metadata or {}
+    except FileNotFoundError as error:
+        raise LakeError(f"{path} is missing from the lake.", fix=_REFETCH) from error
+    except (OSError, pa.ArrowException) as error:
+        raise LakeError(f"{path} is damaged or cannot be read: {error}.", fix=_REFETCH) from error
+    return {name.decode(): text.decode() for name, text in found.items()}
+
+
 def check_whole(path: Path, stamp: Stamp) -> None:
     """Compare every byte of ``path`` with its SHA-256; ``LakeError`` says what is wrong."""
     try:
@@ -97,11 +187,11 @@ def check_whole(path: Path, stamp: Stamp) -> None:
         raise LakeError(f"{path} cannot be read: {error}.", fix=_REFETCH) from error
 
 
-def is_whole(path: Path, stamp: Stamp) -> bool:
-    """Say whether ``check_whole`` finds nothing wrong."""
+def is_sound(path: Path, stamp: Stamp) -> bool:
+    """Say whether a file is there and looks as committed, without reading all of it unless somebody touched it."""
     try:
-        check_whole(path, stamp)
-    except LakeError:
+        _check(path, stamp)
+    except (OSError, LakeError):
         return False
     return True
 
@@ -126,11 +216,6 @@ def _check(path: Path, stamp: Stamp) -> None:
 
 def _damaged(path: Path) -> LakeError:
     return LakeError(f"{path} is damaged: its bytes are not those that were committed.", fix=_REFETCH)
-
-
-def _stamp(path: Path) -> Stamp:
-    status = path.stat()
-    return Stamp(_hash(path), _footer(path), status.st_size, status.st_mtime_ns, status.st_ino)
 
 
 def _hash(path: Path) -> str:

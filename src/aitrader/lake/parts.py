@@ -1,17 +1,14 @@
-"""From rows to committed files: names, index columns and catalog rows of what the store writes."""
+"""From rows to committed files: names and catalog rows of what the store writes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from aitrader.lake.catalog import FileRow, State
 from aitrader.lake.content import Content
 from aitrader.lake.files import Stamp
-from aitrader.lake.schemas import FEATURES, DatasetSchema
+from aitrader.lake.schemas import DatasetSchema
 
 
 def folders(dataset: str, rows: pl.DataFrame, schema: DatasetSchema) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -37,22 +34,43 @@ def file_row(
     content: Content,
     kind: tuple[str, str],
     *,
-    schema: DatasetSchema | None = None,
+    schema: DatasetSchema,
     repeats: bool = False,
 ) -> FileRow:
-    """Return the catalog row of a written file of ``kind`` (dataset, source); without a ``schema`` of features."""
-    dataset, source = kind
-    known = rows["known_at"] if schema is not None and schema.known else pl.Series(dtype=pl.Date())
-    days = rows[schema.day if schema is not None else "session"]
+    """Return the catalog row of a written file of ``kind`` (dataset, source)."""
+    days = rows[schema.day]
+    known = rows["known_at"] if schema.known else pl.Series(dtype=pl.Date())
+    return stamped_row(
+        path,
+        (*kind, schema.id),
+        stamp,
+        content,
+        (_iso(days.min()), _iso(days.max()), _iso(known.max())),
+        repeats=repeats,
+    )
+
+
+def stamped_row(
+    path: str,
+    kind: tuple[str, str, str],
+    stamp: Stamp,
+    content: Content,
+    span: tuple[str | None, str | None, str | None],
+    *,
+    repeats: bool = False,
+) -> FileRow:
+    """Return the catalog row of a file of ``kind`` (dataset, source, schema); ``span``: first, last day, last known."""
+    dataset, source, schema = kind
+    first, last, known = span
     return FileRow(
         path,
         dataset,
-        schema.id if schema is not None else FEATURES,
+        schema,
         source,
-        rows=rows.height,
-        first=_iso(days.min()),
-        last=_iso(days.max()),
-        known_last=_iso(known.max()),
+        rows=content.rows,
+        first=first,
+        last=last,
+        known_last=known,
         repeats=int(repeats),
         content=str(content),
         sha256=stamp.sha256,
@@ -61,27 +79,6 @@ def file_row(
         mtime_ns=stamp.mtime_ns,
         inode=stamp.inode,
     )
-
-
-def index(sessions: NDArray[np.datetime64], symbols: Sequence[str]) -> pl.DataFrame:
-    """Return one row per symbol and session, in this order: ``symbol``, ``session``."""
-    days: NDArray[Any] = sessions.astype("datetime64[D]")
-    names = pl.Series("symbol", list(symbols), pl.String())
-    return pl.DataFrame(
-        {
-            "symbol": names.gather(np.repeat(np.arange(len(names)), len(days))),
-            "session": pl.Series(np.tile(days, len(names)), dtype=pl.Date()),
-        }
-    )
-
-
-def stored_in(state: State, dataset: str, keys: Sequence[str], *, inputs: str, content: Content) -> list[FileRow]:
-    """Return the newest files of the feature keys if they all hold ``content`` computed from ``inputs``, else none."""
-    newest = {row.key: row for row in state.features if row.dataset == dataset}
-    rows = [newest[key] for key in keys if key in newest and newest[key].inputs == inputs]
-    paths = {row.path for row in rows}
-    found = [file for file in state.files if file.path in paths and file.content == str(content)]
-    return found if len(rows) == len(keys) and len(found) == len(paths) else []
 
 
 def _iso(value: object) -> str | None:

@@ -76,6 +76,10 @@ FEATURES: Final = "features/1"
 """Schema of feature files: ``symbol``, ``session``, then float32 columns named like the features."""
 
 
+STATES: Final = "states/1"
+"""Schema of the files beside them: one row per symbol, from which the next build goes on."""
+
+
 def check_name(dataset: str) -> str:
     """Return ``dataset`` if a lake may hold one of that name; ``UsageError`` otherwise."""
     if not _NAME.fullmatch(dataset):

@@ -1,24 +1,22 @@
 """One consistent view of the lake: what was committed by a time, and what the market could know by another."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import reduce
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from aitrader.domain.frames import INSTANT
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import ConfigError, LakeError
-from aitrader.lake.catalog import FeatureRow, FileRow, State
+from aitrader.lake.catalog import BuildRow, FileRow, PartRow, State
 from aitrader.lake.content import Content, content_of, parse_content, total
-from aitrader.lake.files import read_parquet
+from aitrader.lake.feature_files import States, StoredFeature, overlaid, read_states
+from aitrader.lake.files import is_sound, read_notes, read_parquet
+from aitrader.lake.lineage import Changes, changes
 from aitrader.lake.revisions import newest
 from aitrader.lake.schemas import DatasetSchema, check_name, schema_of
 from aitrader.trace import spanned
@@ -42,14 +40,6 @@ class DatasetInfo:
     version: int
     recorded_at: datetime
     names: tuple[str, ...] = ()
-
-
-class StoredFeature(NamedTuple):
-    """One feature of the lake: values per symbol (rows) and session (columns), float32, NaN = missing."""
-
-    symbols: tuple[Symbol, ...]
-    sessions: NDArray[np.datetime64]
-    values: NDArray[np.float32]
 
 
 class Snapshot:
@@ -97,11 +87,9 @@ class Snapshot:
         ConfigError
             Bars of several sources or feeds are stored and ``source`` does not choose one of them.
         """
-        files = self._files("bars/1d")
-        if not files:
-            raise LakeError(f"The lake {self._root} holds no bars.", fix="Run `aitrader backfill`.")
-        chosen = self._source(sorted({file.source for file in files}), source)
-        return self._read("bars/1d", [file for file in files if file.source == chosen], symbols, start, end)
+        chosen = self.bar_source(source)
+        files = [file for file in self._files("bars/1d") if file.source == chosen]
+        return self._read("bars/1d", files, symbols, start, end)
 
     def actions(self, symbols: Collection[str] | None = None, source: str | None = None) -> pl.DataFrame:
         """Return corporate actions: ``ACTIONS`` and ``recorded_at``, of one ``source`` or of all; may be empty.
@@ -139,25 +127,79 @@ class Snapshot:
 
         All revisions count; ``recorded_at``, files and commits do not.
         """
-        return str(total(self._content(file) for file in self._files(dataset)))
+        return str(total(self._content(file) for file in self._values_of(dataset)))
 
-    def inputs(self, timeframe: str = "1d") -> str:
-        """Return the hash of what features of ``timeframe`` are computed from: its bars, the actions, the series."""
-        series = sorted((*key, str(info)) for key, info in self.series().items())
-        parts = (self.content_hash(f"bars/{timeframe}"), self.content_hash("actions"), repr(series))
-        return sha256("|".join(parts).encode()).hexdigest()
+    def bar_source(self, wanted: str | None) -> str:
+        """Return the source of bars that ``wanted`` means (None: the only one); errors as ``bars``."""
+        files = self._files("bars/1d")
+        if not files:
+            raise LakeError(f"The lake {self._root} holds no bars.", fix="Run `aitrader backfill`.")
+        return self._source(sorted({file.source for file in files}), wanted)
 
-    def features(
-        self, keys: Iterable[str], *, timeframe: str = "1d", inputs: str | None = None
-    ) -> dict[str, StoredFeature]:
-        """Return those of ``keys`` that are stored and fresh: computed from ``inputs`` (default: this view's own)."""
-        fresh = self.inputs(timeframe) if inputs is None else inputs
-        rows = {key: row for key, row in self._features(timeframe).items() if row.inputs == fresh}
-        by_path: dict[str, list[FeatureRow]] = {}
-        for key in dict.fromkeys(keys):
-            if key in rows:
-                by_path.setdefault(rows[key].path, []).append(rows[key])
-        return {key: feature for path, group in by_path.items() for key, feature in self._matrices(path, group).items()}
+    def bar_parts(
+        self, columns: Sequence[str], *, source: str, start: date | None = None, end: date | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """Yield ``columns`` of the newest revision of each bar, file by file and in no order, in little memory.
+
+        Arguments as for ``bars``; a source is meant exactly.
+        """
+        files = [file for file in self._files("bars/1d") if file.source == source]
+        files = [file for file in files if _meets(file, start or date.min, end or date.max)]
+        if any(file.repeats for file in files):
+            yield self._read("bars/1d", files, None, start, end).select(columns)
+            return
+        schema = schema_of("bars/1d")
+        for file in files:
+            names = dict.fromkeys([*columns, schema.day, *(["known_at"] if self._now is not None else [])])
+            yield (
+                self._open(file.path, list(names), file).filter(*self._wanted(schema, None, start, end)).select(columns)
+            )
+
+    def builds(self, timeframe: str = "1d") -> dict[str, BuildRow]:
+        """Return the newest build of each feature key that is stored."""
+        dataset = check_name(f"features/{timeframe}")
+        groups = {group.id: group for group in self._state.groups}
+        rows = [row for row in self._state.builds if row.dataset == dataset]
+        return {key: row for row in rows for key in groups[row.group_id].names}
+
+    def column_names(self, build: BuildRow) -> dict[str, str]:
+        """Return the column of each feature key in a build."""
+        return next(group for group in self._state.groups if group.id == build.group_id).names
+
+    def unfinished(self, group_id: str, token: str) -> tuple[PartRow, ...]:
+        """Return the sound parts of a build of this token that is stored in part, in order of commit."""
+        rows = (row for row in self._state.parts if (row.group_id, row.token) == (group_id, token))
+        return tuple(row for row in rows if self._sound([row.path, row.states]))
+
+    def changes(self, build: BuildRow) -> Changes:
+        """Return what this view shows that ``build`` has not seen."""
+        return changes(build, self._state.files, self._state.series, self._now, self._columns)
+
+    def sound(self, build: BuildRow) -> bool:
+        """Say whether the files of ``build`` are there and look as committed."""
+        return self._sound([*build.part_paths, *build.state_paths])
+
+    def file(self, path: str) -> FileRow:
+        """Return the row of a committed file."""
+        return next(row for row in reversed(self._state.files) if row.path == path)
+
+    def opened(self, path: str, columns: Sequence[str] | None) -> pl.DataFrame:
+        """Return columns (None: all) of a committed file, checked."""
+        return self._open(path, columns)
+
+    def states(self, paths: Sequence[str]) -> States:
+        """Return the states that stand in these files."""
+        return read_states(paths, self.opened, lambda path: read_notes(self._root / path, self.file(path).stamp))
+
+    def features(self, keys: Iterable[str], *, timeframe: str = "1d") -> dict[str, StoredFeature]:
+        """Return those of ``keys`` that are stored and fresh: nothing that this view shows is news to them."""
+        builds = self.builds(timeframe)
+        found: dict[str, StoredFeature] = {}
+        wanted = [key for key in dict.fromkeys(keys) if key in builds]
+        for build in dict.fromkeys(builds[key] for key in wanted):
+            if self.changes(build).none:
+                found.update(self._stored(build, [key for key in wanted if builds[key] == build]))
+        return found
 
     def feature_frame(self, names: Sequence[str] | None = None, timeframe: str = "1d") -> pl.DataFrame:
         """Return stored features as rows, fresh or not: ``symbol``, ``session``, one float32 column per display name.
@@ -175,25 +217,49 @@ class Snapshot:
         if missing or not wanted:
             lacking = f"{len(missing)} of the wanted features" if missing and stored else f"features/{timeframe}"
             raise LakeError(f"The lake does not hold {lacking}.", fix="Run `aitrader calculate-features`.")
-        return self._joined([stored[name] for name in wanted])
+        on = ["symbol", "session"]
+        frames = [
+            self._frame(build, {name: stored[name][0] for name in wanted if stored[name][1] == build})
+            for build in dict.fromkeys(stored[name][1] for name in wanted)
+        ]
+        frame = reduce(lambda left, right: left.join(right, on=on, how="full", coalesce=True), frames)
+        return frame.select(*on, *wanted).sort(on).with_columns(pl.selectors.float().fill_nan(None))
 
     def stale_features(self, timeframe: str = "1d") -> tuple[str, ...]:
-        """Return the names of stored features that were computed from other bars, actions or series than these."""
-        fresh = self.inputs(timeframe)
-        return tuple(sorted(name for name, row in self._newest_of_names(timeframe).items() if row.inputs != fresh))
+        """Return the names of stored features that do not know all that this view shows."""
+        stored = self._newest_of_names(timeframe)
+        stale = {build for build in {build for _, build in stored.values()} if not self.changes(build).none}
+        return tuple(sorted(name for name, (_, build) in stored.items() if build in stale))
 
     def files(self) -> tuple[FileRow, ...]:
         """Return every file of this view, in order of commit."""
         return self._state.files
 
     def replaced(self) -> frozenset[str]:
-        """Return the paths of feature files whose every column was computed anew since: nothing reads them here."""
-        latest = {(row.dataset, row.key): row.path for row in self._state.features}
-        return frozenset(row.path for row in self._state.features) - frozenset(latest.values())
+        """Return the paths of feature files that no newest build of any feature needs: nothing reads them here.
+
+        Parts of a build that was interrupted are not among them: the next run goes on from there.
+        """
+        built: set[str] = set()
+        read: set[str] = set()
+        newest = set(self.builds().values())
+        for row in self._state.builds:
+            paths = {*row.part_paths, *row.state_paths}
+            built |= paths
+            read |= paths if row in newest else set()
+        return frozenset(built - read)
 
     def _files(self, dataset: str) -> list[FileRow]:
         check_name(dataset)
         return [file for file in self._state.files if file.dataset == dataset]
+
+    def _values_of(self, dataset: str) -> list[FileRow]:
+        """Return the files whose rows a dataset shows: of features, the parts of the newest builds."""
+        files = self._files(dataset)
+        if not dataset.startswith("features/"):
+            return files
+        shown = {path for build in self.builds(dataset.partition("/")[2]).values() for path in build.part_paths}
+        return [file for file in files if file.path in shown]
 
     @spanned("read")
     def _read(
@@ -227,22 +293,18 @@ class Snapshot:
             tests.append(pl.col("known_at") <= self._now)
         return tests
 
-    def _joined(self, rows: Sequence[FeatureRow]) -> pl.DataFrame:
-        on = ["symbol", "session"]
-        parts = [
-            self._open(path, [*on, *(row.name for row in rows if row.path == path)])
-            for path in dict.fromkeys(row.path for row in rows)
-        ]
-        frame = reduce(lambda left, right: left.join(right, on=on, how="full", coalesce=True), parts)
-        ordered = frame.select(*on, *(row.name for row in rows)).sort(on)
-        return ordered.with_columns(pl.selectors.float().fill_nan(None))
-
     def _open(self, path: str, columns: Sequence[str] | None = None, file: FileRow | None = None) -> pl.DataFrame:
-        row = file or next(row for row in self._state.files if row.path == path)
+        row = file or self.file(path)
         frame = read_parquet(self._root / path, row.stamp, columns)
         if frame.height != row.rows:
             raise LakeError(f"{self._root / path} has {frame.height} rows instead of {row.rows}: it is damaged.")
         return frame
+
+    def _sound(self, paths: Iterable[str]) -> bool:
+        return all(is_sound(self._root / path, self.file(path).stamp) for path in paths)
+
+    def _columns(self, file: FileRow, columns: Sequence[str]) -> pl.DataFrame:
+        return self._open(file.path, columns, file)
 
     def _content(self, file: FileRow) -> Content:
         if self._now is None or file.known_last is None or datetime.fromisoformat(file.known_last) <= self._now:
@@ -263,29 +325,34 @@ class Snapshot:
             )
         raise ConfigError(f"The lake holds bars of several sources: {listed}.", fix="Set data.source to one of them.")
 
-    def _features(self, timeframe: str) -> dict[str, FeatureRow]:
-        dataset = check_name(f"features/{timeframe}")
-        return {row.key: row for row in self._state.features if row.dataset == dataset}
+    def _newest_of_names(self, timeframe: str) -> dict[str, tuple[str, BuildRow]]:
+        """Return key and build by display name."""
+        newest = sorted(self.builds(timeframe).items(), key=lambda entry: entry[1].version)
+        columns = {build.group_id: self.column_names(build) for _, build in newest}
+        return {columns[build.group_id][key]: (key, build) for key, build in newest}
 
-    def _newest_of_names(self, timeframe: str) -> dict[str, FeatureRow]:
-        rows = sorted(self._features(timeframe).values(), key=lambda row: row.version)
-        return {row.name: row for row in rows}
+    def _stored(self, build: BuildRow, keys: Sequence[str]) -> dict[str, StoredFeature]:
+        states = self.states(build.state_paths)
+        symbols = tuple(Symbol(symbol) for symbol in states.rows.filter("stored")["symbol"])
+        columns = self.column_names(build)
+        names = [columns[key] for key in keys]
+        values = overlaid(build.part_paths, names, (symbols, states.sessions), self.opened)
+        return {key: StoredFeature(symbols, states.sessions, grid) for key, grid in zip(keys, values, strict=True)}
 
-    def _matrices(self, path: str, group: Sequence[FeatureRow]) -> Mapping[str, StoredFeature]:
-        frame = self._open(path, ["symbol", "session", *dict.fromkeys(row.name for row in group)])
-        symbols = frame["symbol"].unique(maintain_order=True).to_list()
-        shape = (len(symbols), frame.height // max(len(symbols), 1))
-        sessions: NDArray[Any] = frame["session"].head(shape[1]).to_numpy().astype("datetime64[D]")
-        return {
-            row.key: StoredFeature(tuple(symbols), sessions, frame[row.name].to_numpy().reshape(shape)) for row in group
-        }
+    def _frame(self, build: BuildRow, keys: Mapping[str, str]) -> pl.DataFrame:
+        found = self._stored(build, list(keys.values()))
+        symbols, sessions, _ = next(iter(found.values()))
+        rows = pl.DataFrame({"symbol": list(symbols)}, schema={"symbol": pl.String()}).join(
+            pl.DataFrame({"session": sessions}, schema={"session": pl.Date()}), how="cross", maintain_order="left_right"
+        )
+        return rows.with_columns(pl.Series(name, found[key].values.reshape(-1)) for name, key in keys.items())
 
     def _info(self, dataset: str) -> DatasetInfo:
         files = self._files(dataset)
         newest_version = max(file.version for file in files)
         return DatasetInfo(
             dataset,
-            sum(file.rows for file in files),
+            sum(file.rows for file in self._values_of(dataset)),
             len(files),
             sum(file.size for file in files),
             min((date.fromisoformat(file.first) for file in files if file.first), default=None),
@@ -293,7 +360,7 @@ class Snapshot:
             tuple(sorted({file.source for file in files})),
             newest_version,
             self._state.commits[newest_version - 1].recorded_at,
-            tuple(sorted({row.name for row in self._state.features if row.dataset == dataset})),
+            tuple(sorted(self._newest_of_names("1d"))) if dataset == "features/1d" else (),
         )
 
 

@@ -8,19 +8,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from aitrader.disk.lock import locked
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.domain.series import SeriesInfo
 from aitrader.errors import LakeError
-from aitrader.lake.catalog import NAME, Catalog, FeatureRow, FileRow, SeriesRow, State
-from aitrader.lake.content import content_of, content_of_matrix
+from aitrader.lake.catalog import NAME, Catalog, FileRow, SeriesRow, State
+from aitrader.lake.content import content_of
 from aitrader.lake.epochs import adjusted_symbols, changed_series, refuse_splice, refuse_unknown
-from aitrader.lake.files import is_whole, read_parquet, write_parquet
-from aitrader.lake.parts import file_name, file_row, folders, index, stored_in
+from aitrader.lake.feature_store import FeatureStore
+from aitrader.lake.files import read_parquet, write_parquet
+from aitrader.lake.parts import file_name, file_row, folders
 from aitrader.lake.revisions import News, news, ordered
 from aitrader.lake.schemas import FOLDERS, QUARANTINE, check_name, schema_of
 from aitrader.lake.snapshot import Snapshot
@@ -153,38 +152,9 @@ class Lake:
         """Keep rows that were not admitted to ``dataset``, as they came, with their ``reason``."""
         return self.append(f"{QUARANTINE}{dataset}", frame, source=source)
 
-    @spanned("store features")
-    def store_features(
-        self,
-        timeframe: str,
-        sessions: NDArray[np.datetime64],
-        symbols: Sequence[str],
-        values: Mapping[str, tuple[str, NDArray[np.float32]]],
-        *,
-        inputs: str,
-    ) -> Commit:
-        """Store features as one file: by key, the display name and one value per symbol (rows) and session.
-
-        ``inputs`` is ``Snapshot.inputs()`` of the view they were computed from; NaN = missing.
-        What is stored already with the same inputs and values is not written again.
-        """
-        dataset = check_name(f"features/{timeframe}")
-        if len({name for name, _ in values.values()}) != len(values):
-            raise ValueError("two features of one group share a display name")
-        rows = index(sessions, symbols)
-        columns = {name: np.ascontiguousarray(matrix, np.float32).reshape(-1) for name, matrix in values.values()}
-        content = content_of_matrix(rows, columns.items())
-        with self.writer(dataset):
-            state = self._catalog.state()
-            stored = stored_in(state, dataset, tuple(values), inputs=inputs, content=content)
-            if stored and all(is_whole(self.root / file.path, file.stamp) for file in stored):
-                return self._commit(dataset, state)
-            frame = rows.with_columns(pl.Series(name, column) for name, column in columns.items())
-            path = f"{dataset}/{file_name(state, content)}"
-            stamp = write_parquet(self.root / path, frame, texts=("symbol",), keys=("symbol", "session"))
-            file = file_row(path, rows, stamp, content, (dataset, "features"))
-            features = [FeatureRow(dataset, key, name, path, inputs) for key, (name, _) in values.items()]
-            return self._commit(dataset, state, files=[file], features=features)
+    def feature_store(self, timeframe: str) -> FeatureStore:
+        """Return what writes the features of ``timeframe``; hold their ``writer`` while you use it."""
+        return FeatureStore(self.root, self._catalog, self._clock, check_name(f"features/{timeframe}"))
 
     @spanned("commit")
     def _commit(
@@ -194,11 +164,10 @@ class Lake:
         *,
         files: Sequence[FileRow] = (),
         series: Sequence[SeriesRow] = (),
-        features: Sequence[FeatureRow] = (),
     ) -> Commit:
-        if not (files or series or features):
+        if not (files or series):
             return Commit(state.version, dataset, 0, (), None)
-        row = self._catalog.commit(dataset, self._clock(), files=files, series=series, features=features)
+        row = self._catalog.commit(dataset, self._clock(), files=files, series=series)
         rows = sum(file.rows for file in files)
         return Commit(row.version, dataset, rows, tuple(file.path for file in files), row.recorded_at)
 

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from aitrader.errors import LakeError
 from aitrader.lake.catalog import FileRow
-from aitrader.lake.content import Content, content_of, content_of_matrix
+from aitrader.lake.content import Content, content_of
+from aitrader.lake.feature_files import content_of_part
 from aitrader.lake.files import check_whole, leftovers, read_parquet
 from aitrader.lake.schemas import FEATURES, FOLDERS
 from aitrader.lake.snapshot import Snapshot
@@ -77,8 +76,4 @@ def _check(root: Path, file: FileRow, *, deep: bool) -> None:
 
 def _content(path: Path, file: FileRow) -> Content:
     frame = read_parquet(path, file.stamp)
-    if file.schema_id != FEATURES:
-        return content_of(frame)
-    keys = ["symbol", "session"]
-    columns = ((name, frame[name].to_numpy().astype(np.float32, copy=False)) for name in frame.columns[len(keys) :])
-    return content_of_matrix(frame.select(keys), columns)
+    return content_of_part(frame) if file.schema_id == FEATURES else content_of(frame)

@@ -33,12 +33,19 @@ def select(available: tuple[Symbol, ...], settings: Universe) -> tuple[Symbol, .
 
 
 def members(
-    symbols: tuple[Symbol, ...], close: FloatArray, volume: FloatArray, settings: Universe, *, adjusted: bool
+    symbols: tuple[Symbol, ...],
+    close: FloatArray,
+    volume: FloatArray,
+    settings: Universe,
+    *,
+    adjusted: bool,
+    before: NDArray[np.int64] | None = None,
 ) -> BoolArray:
     """Return who may be bought, one row per symbol and one column per session.
 
     ``close`` (USD, as traded) and ``volume`` (shares) are NaN where a symbol has no bar; a symbol without a bar
-    on a session is no member of it. ``adjusted`` says that the closes are adjusted prices.
+    on a session is no member of it. ``adjusted`` says that the closes are adjusted prices. ``before`` is how many bars
+    each symbol had before the first session of the arrays, which then are a part of its history.
 
     Raises
     ------
@@ -54,7 +61,8 @@ def members(
     with np.errstate(invalid="ignore"):
         enough = mean_dollar_volume(close, volume) >= settings.min_dollar_volume if settings.min_dollar_volume else True
         priced = close >= settings.min_price if settings.min_price else True
-    present = np.isfinite(close) & (history_of(close) >= settings.min_history)
+    had = history_of(close) if before is None else history_of(close) + before[:, None]
+    present = np.isfinite(close) & (had >= settings.min_history)
     result: BoolArray = present & enough & priced & allowed[:, None]
     return result
 

@@ -69,16 +69,22 @@ class Market:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person must know before believing any number made from these bars."""
-        sentences = {
-            f"survivorship: every symbol of {self.source} lived to its last day; results are too good": (
-                self.survivors_only
-            ),
-            f"hand-picked universe: {len(self.panel.symbols)} symbols that somebody chose": self.hand_picked,
-            "adjusted prices: sizes and fees are approximate": self.adjusted,
-            "the adjustment of the prices was assumed, not declared": any(i.assumed for i in self.series.values()),
-            f"{len(self.lost)} sessions have no bar at all and are skipped": bool(self.lost),
-        }
-        return tuple(sentence for sentence, true in sentences.items() if true)
+        return cautions(self.source, self.series, lost=len(self.lost))
+
+
+def cautions(source: str, series: Mapping[Symbol, SeriesInfo], *, lost: int) -> tuple[str, ...]:
+    """Return what must be known of numbers made from these series, whose calendar lost so many sessions."""
+    infos = tuple(series.values())
+    sentences = {
+        f"survivorship: every symbol of {source} lived to its last day; results are too good": any(
+            info.survivors_only for info in infos
+        ),
+        f"hand-picked universe: {len(series)} symbols that somebody chose": any(info.hand_picked for info in infos),
+        "adjusted prices: sizes and fees are approximate": any(i.adjustment is not Adjustment.RAW for i in infos),
+        "the adjustment of the prices was assumed, not declared": any(info.assumed for info in infos),
+        f"{lost} sessions have no bar at all and are skipped": bool(lost),
+    }
+    return tuple(sentence for sentence, true in sentences.items() if true)
 
 
 @spanned("open lake")
@@ -109,7 +115,7 @@ def market(config: Config, snapshot: Snapshot, *, end: date | None = None) -> Ma
     symbols = select(tuple(Symbol(s) for s in bars["symbol"].unique()), config.universe)
     bars = bars.filter(pl.col("symbol").is_in(symbols))
     source = str(bars["source"][0])
-    series = _series(snapshot, source, symbols, settings.adjustment)
+    series = series_of(snapshot, source, symbols, settings.adjustment)
     actions = snapshot.actions(symbols=symbols, source=source)
     venue = calendar(settings.calendar)
     columns, sessions = _columns(forward(bars, actions, series), symbols)
@@ -134,9 +140,10 @@ def decision_session(config: Config, now: datetime) -> date:
     return session
 
 
-def _series(
+def series_of(
     snapshot: Snapshot, source: str, symbols: tuple[Symbol, ...], overrides: Mapping[str, str]
 ) -> dict[Symbol, SeriesInfo]:
+    """Return what is known about each symbol's series; ``overrides`` (source -> adjustment) are believed first."""
     stored = snapshot.series()
     found = {symbol: stored[source, symbol] for symbol in symbols}
     name = source.partition(":")[0]

@@ -1,0 +1,210 @@
+"""Which features are built together, and what is still to be built of them: from the catalog, not from all history."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from aitrader.config.schema import Config
+from aitrader.domain.symbols import Symbol
+from aitrader.errors import LakeError
+from aitrader.features.feature import FeatureSpec
+from aitrader.jobs.assembly.feature_bars import MEMBER_BARS, Bars, Days
+from aitrader.jobs.assembly.feature_pieces import lags_of, unframed
+from aitrader.lake.catalog import BuildRow
+from aitrader.lake.feature_files import States
+from aitrader.lake.snapshot import Snapshot
+from aitrader.panel.plan import columns_of, plan
+from aitrader.panel.program import Program
+from aitrader.universe.membership import select
+
+TIMEFRAME: Final = "1d"
+MANY: Final = 0.5
+"""Share of the symbols from which on all are built anew rather than some."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Features that are built by one program and stored beside each other. ``columns``: column name by stored key.
+
+    ``across``: they compare symbols, so that what touches one touches all. ``build``: what is stored of them.
+    """
+
+    specs: tuple[FeatureSpec, ...]
+    columns: Mapping[str, str]
+    across: bool
+    build: BuildRow | None
+
+    @cached_property
+    def program(self) -> Program:
+        """What computes them."""
+        return plan([spec.expr for spec in self.specs])
+
+    @cached_property
+    def inputs(self) -> frozenset[str]:
+        """The panel's columns that they read."""
+        return frozenset().union(*(columns_of(spec.expr) for spec in self.specs))
+
+    def before(self, lags: Mapping[str, int]) -> int:
+        """Return how many sessions before the first new one are read, if states of these lags are resumed."""
+        return max([self.program.warmup, *lags.values()])
+
+    def reach(self, lags: Mapping[str, int]) -> int:
+        """Return the same with what membership looks back."""
+        return self.before(lags) + (MEMBER_BARS if self.across else 0)
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What is to be built of a unit.
+
+    ``sessions`` and ``symbols`` are those of the whole panel, ``kept`` the symbols whose values are stored. With
+    ``states`` what is stored is gone on with, and only ``scratch`` is built from its first session; without them
+    everything is. ``seen``: the lake has news, none of which matters here.
+    """
+
+    unit: Unit
+    sessions: Days
+    symbols: tuple[Symbol, ...]
+    kept: tuple[Symbol, ...]
+    states: States | None = None
+    scratch: tuple[Symbol, ...] = ()
+    seen: bool = False
+
+    @property
+    def anew(self) -> bool:
+        """Whether everything is built."""
+        return self.states is None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing is to be built."""
+        return self.states is not None and not self.scratch and len(self.states.sessions) == len(self.sessions)
+
+
+def stored_key(spec: FeatureSpec, config: Config, bars: Bars) -> str:
+    """Return the key under which the lake holds a feature: expression, kernels, timeframe, price basis.
+
+    For a feature that looks across symbols the universe and its settings count too.
+    """
+    basis: dict[str, Any] = {
+        "feature": spec.key,
+        "timeframe": TIMEFRAME,
+        "calendar": bars.venue.name,
+        "source": bars.source,
+        "start": str(config.data.start),
+        "adjustment": dict(sorted(config.data.adjustment.items())),
+    }
+    if spec.looks_across:
+        basis["universe"] = config.universe.model_dump(mode="json")
+        basis["min_names"] = config.features.min_names
+    return sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
+
+
+def units(snapshot: Snapshot, specs: Sequence[FeatureSpec], keys: Sequence[str], *, anew: bool) -> Iterator[Unit]:
+    """Yield the features in units: those of one build together, and what is not stored by its kind.
+
+    A build of which a file is lost or damaged counts as not stored; so does every one if all is wanted ``anew``.
+    """
+    builds = {} if anew else snapshot.builds(TIMEFRAME)
+    sound = {build: snapshot.sound(build) for build in {builds[key] for key in keys if key in builds}}
+    found: dict[tuple[BuildRow | None, bool], dict[str, FeatureSpec]] = {}
+    for key, spec in zip(keys, specs, strict=True):
+        build = builds.get(key)
+        build = build if build is not None and sound[build] else None
+        found.setdefault((build, spec.looks_across), {}).setdefault(key, spec)
+    for (build, across), members in found.items():
+        names = {} if build is None else snapshot.column_names(build)
+        columns = {key: names.get(key, spec.name) for key, spec in members.items()}
+        yield Unit(tuple(members.values()), columns, across, build)
+
+
+class Planner:
+    """Says what is to be built of each unit. Reads all bars' keys once at most, and only if it must."""
+
+    def __init__(self, config: Config, bars: Bars, chosen: frozenset[str] | None) -> None:
+        self._config = config
+        self._bars = bars
+        self._chosen = chosen
+        named = config.universe.symbols
+        self.selection: Final = "all" if named is None else sha256("|".join(sorted(named)).encode()).hexdigest()
+
+    def todo(self, unit: Unit) -> Todo:
+        """Return what is to be built of ``unit``."""
+        if unit.build is None:
+            return self._whole(unit)
+        try:
+            states = self._bars.snapshot.states(unit.build.state_paths)
+        except LakeError:
+            return self._whole(unit)
+        changes = self._bars.snapshot.changes(unit.build)
+        selected = set(self._bars.selection)
+        touched = {symbol for symbol in changes.touched if symbol in selected}
+        last, end = states.sessions[-1].item(), self._config.data.end
+        if changes.vanished or (end is not None and end < last):
+            return self._whole(unit)
+        sessions, symbols = states.sessions, known_symbols(states)
+        if touched or states.notes["selection"] != self.selection:
+            sessions, symbols = self._everything
+            if not np.array_equal(sessions[: len(states.sessions)], states.sessions):
+                return self._whole(unit)
+        elif changes.later:
+            later, having = self._bars.after(last)
+            sessions = np.concatenate([sessions, later])
+            symbols = tuple(sorted({*symbols, *having}))
+        return self._rest(unit, states, (sessions, symbols), touched, seen=not changes.none)
+
+    def _rest(
+        self, unit: Unit, states: States, market: tuple[Days, tuple[Symbol, ...]], touched: set[str], *, seen: bool
+    ) -> Todo:
+        sessions, symbols = market
+        stored = set(states.rows.filter("stored")["symbol"])
+        kept = tuple(symbol for symbol in symbols if symbol in stored or self._wanted(symbol))
+        scratch = tuple(symbol for symbol in kept if symbol in touched or symbol not in stored)
+        if unit.across and (scratch or touched or symbols != known_symbols(states)):
+            return self._whole(unit, stored)
+        done = Todo(unit, sessions, symbols, kept, states, scratch, seen)
+        if done.fresh:
+            return done
+        return done if len(scratch) <= MANY * len(kept) and _resumable(done, states) else self._whole(unit, stored)
+
+    def _whole(self, unit: Unit, stored: Set[str] = frozenset()) -> Todo:
+        sessions, symbols = self._everything
+        kept = tuple(symbol for symbol in symbols if self._wanted(symbol) or symbol in stored)
+        return Todo(unit, sessions, symbols, kept)
+
+    def _wanted(self, symbol: str) -> bool:
+        return self._chosen is None or symbol in self._chosen
+
+    @cached_property
+    def _everything(self) -> tuple[Days, tuple[Symbol, ...]]:
+        sessions, having = self._bars.after(None)
+        return sessions, select(having, self._config.universe)
+
+
+def known_symbols(states: States) -> tuple[Symbol, ...]:
+    """Return the symbols of the panel that a build was made from."""
+    names = states.notes["available"] or states.rows["symbol"].to_list()
+    return tuple(Symbol(name) for name in names)
+
+
+def _resumable(todo: Todo, states: States) -> bool:
+    """Say whether a build can go on from ``states``, and symbols built from scratch can stand beside them."""
+    lags, unit = lags_of(states.rows.columns), todo.unit
+    own = {digest: min(lag, len(todo.sessions)) for digest, lag in unit.program.lags.items()}
+    begin, wanted = states.notes["begin"], max(0, len(states.sessions) - unit.reach(lags))
+    if lags != own and (todo.scratch or unit.program.views):
+        return False
+    if todo.scratch and begin != wanted:
+        return False
+    return bool(begin <= wanted) and unit.program.resumable(unframed(states.rows.clear()))
+
+
+def table(rows: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return rows of states below each other, symbols in order."""
+    return pl.concat(rows).sort("symbol")
