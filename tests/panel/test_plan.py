@@ -150,3 +150,10 @@ def test_an_empty_panel_gives_an_empty_answer(make_panel):
 
 def test_results_are_float32(panel):
     assert plan(EXPRS).run(panel).dtype == np.float32
+
+
+def test_there_is_no_negative_zero(make_panel):
+    got = plan([-X, X / Y, X.abs() * -1]).run(make_panel({"x": [0.0, 1.0], "y": [-2.0, 4.0]}))
+
+    assert not np.signbit(got[:, 0, 0]).any()
+    np.testing.assert_array_equal(got[:, 0, 1], [-1, 0.25, -1])

@@ -180,11 +180,11 @@ def _run(table, places, numbers, cells, span, out, staged, corner):
 def _emit(values, out):
     for bar in range(len(values)):
         value = np.float32(values[bar])
-        out[bar] = value + value * np.float32(0.0)  # beyond float32 is NaN
+        out[bar] = value - value * np.float32(0.0)  # beyond float32 is NaN, and there is no negative zero
 
 
 @njit(nogil=True, error_model="numpy")
 def _emit_product(left, right, out):
     for bar in range(len(left)):
         value = np.float32(left[bar] * right[bar])
-        out[bar] = value + value * np.float32(0.0)
+        out[bar] = value - value * np.float32(0.0)
