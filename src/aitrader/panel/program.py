@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from queue import SimpleQueue
 from typing import Final
@@ -18,16 +19,13 @@ from aitrader.panel.assemble import Pass
 from aitrader.panel.expr import Expr
 from aitrader.panel.instructions import Instruction
 from aitrader.panel.kernels import cross_section
-from aitrader.panel.machine import Memory, Output, Span, prepare, slots
+from aitrader.panel.machine import Machine, Memory, Output, Span, prepare, slots
 from aitrader.panel.operators import group_of
 from aitrader.panel.panel import Grid, Panel
 from aitrader.panel.resample import Longer, longer, sessions
 
 BLOCK_BARS: Final = 1 << 12
 """Symbols x bars of one block: 32 KB a register, so that the ones in use stay in the cache."""
-
-AHEAD: Final = 8
-"""Blocks computed before the caller has used the one it has."""
 
 Values = NDArray[np.float32]
 Watch = Callable[[int, int], None]
@@ -134,13 +132,16 @@ class Build:
 
     The panel may begin with bars that only warm up: values count from bar ``first`` on. With ``resume`` recursive
     expressions go on from these states, which stood their lag before ``first``; the panel then needs no more than
-    ``program.warmup`` bars before it. After all blocks, ``states`` holds those at the panel's end.
+    ``program.warmup`` bars before it. After all blocks, ``states`` holds those at the panel's end. ``ahead`` blocks are
+    computed before the caller has used the one it has.
 
     Raises
     ------
     ValueError
         The states do not reach far enough back for the program, or are of other symbols.
     """
+
+    ahead: int = 8
 
     def __init__(
         self, program: Program, panel: Panel, *, min_names: int = 10, first: int = 0, resume: States | None = None
@@ -169,12 +170,12 @@ class Build:
         if not symbols or (bars <= self.first and not self.program.passes[-1].staged):
             return
         self._look(executor)
-        count = min(max(1, BLOCK_BARS // bars), symbols)
+        count = min(self.block_symbols, symbols)
         rows = [slice(start, min(start + count, symbols)) for start in range(0, symbols, count)]
         done = 0
         for stage in self.program.passes:
-            walk = _Walk(self, stage, count, out)
-            for block in _in_order(walk.block, rows, executor):
+            walk = self.walk(stage, count, out)
+            for block in _in_order(walk.block, rows, executor, self.ahead):
                 done += 1
                 if progress:
                     progress(done, len(rows) * len(self.program.passes))
@@ -184,6 +185,15 @@ class Build:
             self._cross(stage, walk.staged)
             self._staged = tuple(walk.staged)
             self.states.update(walk.states())
+
+    @property
+    def block_symbols(self) -> int:
+        """How many symbols a block has."""
+        return max(1, BLOCK_BARS // self.panel.shape[1])
+
+    def walk(self, stage: Pass, symbols: int, out: Values | None) -> "Walk":
+        """Return the walk of a pass over blocks of up to ``symbols``, which writes features into ``out`` if given."""
+        return Walk(self, stage, symbols, out)
 
     def whole(self, executor: Executor | None) -> Grid:
         """Return the values of a view's program, float64 of shape (symbols, bars)."""
@@ -288,7 +298,7 @@ class Build:
         return np.broadcast_to(row, values.shape).copy()
 
 
-class _Walk:
+class Walk:
     """One pass over all blocks: its memory, its staged grids, and buffers that threads take and give back."""
 
     def __init__(self, build: Build, stage: Pass, symbols: int, out: Values | None) -> None:
@@ -298,11 +308,14 @@ class _Walk:
         self._out = out
         self._lags = build.lags(stage)
         self._memory = build.memory(stage)
-        self._machine = stage.machine(self._lags)
         self._cells: SimpleQueue[NDArray[np.float64]] = SimpleQueue()
         self._values: SimpleQueue[Values] = SimpleQueue()
         self.staged = np.empty((len(stage.staged), *build.panel.shape))
         self._spans = self._cut()
+
+    @cached_property
+    def _machine(self) -> Machine:
+        return self._stage.machine(self._lags)
 
     def _cut(self) -> list[Span]:
         """Return the pieces of history that are run one after the other: one, unless it is long."""
@@ -360,7 +373,9 @@ class _Walk:
         return np.empty(self._machine.registers * self._symbols * longest)
 
 
-def _in_order(work: Callable[[slice], Block], rows: Sequence[slice], executor: Executor | None) -> Iterator[Block]:
+def _in_order(
+    work: Callable[[slice], Block], rows: Sequence[slice], executor: Executor | None, ahead: int
+) -> Iterator[Block]:
     """Yield results in order, with a few in work ahead of the one in use."""
     if executor is None:
         yield from map(work, rows)
@@ -368,7 +383,7 @@ def _in_order(work: Callable[[slice], Block], rows: Sequence[slice], executor: E
     waiting: deque[Future[Block]] = deque()
     for part in rows:
         waiting.append(executor.submit(work, part))
-        if len(waiting) > AHEAD:
+        if len(waiting) > ahead:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
