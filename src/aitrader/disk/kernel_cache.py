@@ -13,8 +13,8 @@ _SHARED: Final = Path(__file__).parents[1] / "panel" / "kernels" / "kernel.py"
 def use_kernel_cache(env: MutableMapping[str, str]) -> None:
     """Name a private folder of this user in ``env`` unless one is named; call it before numba is imported.
 
-    The folder depends on what all kernels are compiled with, because the compiler's cache sees changes of a kernel's own
-    file only. Without a folder that belongs to this user alone nothing is named: machine code is run from there.
+    The folder depends on what all kernels are compiled with, because the compiler's cache sees changes of a kernel's
+    own file only. Without a folder that belongs to this user alone nothing is named: machine code is run from there.
     """
     if env.get(VARIABLE):
         return
