@@ -57,11 +57,7 @@ def test_a_command_that_fails_leaves_its_profile(bare_root, run_cli, tmp_path):
     spans, _ = profile(file)
 
     assert ran.code != 0
-<<<<<<< HEAD
-    assert {"train", "settings", "open lake"} <= {span["name"] for span in spans}
-=======
     assert {"train", "settings"} <= {span["name"] for span in spans}
->>>>>>> 65e8240 (wip)
 
 
 @pytest.mark.parametrize("place", ["no/such/folder/profile.json", "."])
