@@ -23,10 +23,10 @@ def test_a_command_s_phases_and_threads_stand_in_the_profile(root, run_cli, tmp_
     spans, threads = profile(file)
 
     assert ran.code == 0
-    assert {"calculate-features", "settings", "load market", "read", "adjust", "store features", "commit"} <= {
+    assert {"calculate-features", "settings", "open lake", "load bars", "write features", "commit"} <= {
         span["name"] for span in spans
     }
-    assert {"MainThread", "progress", "worker_0"} <= threads
+    assert {"MainThread", "worker_0"} <= threads
     (whole,) = (span for span in spans if span["name"] == "calculate-features")
     assert all(span["ts"] + span["dur"] <= whole["ts"] + whole["dur"] for span in spans)
 

@@ -22,6 +22,7 @@ from aitrader.domain.symbols import Symbol
 from aitrader.lake.catalog import FileRow
 from aitrader.lake.content import Content, content_of_values
 from aitrader.lake.files import ParquetStream, stream_parquet
+from aitrader.trace import spanned
 
 KEYS: Final = ("symbol", "session")
 SESSIONS: Final = "sessions"
@@ -66,6 +67,7 @@ class PartStream:
         self._sessions = sessions
         self._names = tuple(names)
 
+    @spanned("write features")
     def write(self, symbols: Sequence[str], values: NDArray[np.float32]) -> None:
         """Add values of shape (names, symbols, sessions), C order, as one row group; symbols come in their order."""
         rows = len(symbols) * len(self._sessions)

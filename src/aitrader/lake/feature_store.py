@@ -17,6 +17,7 @@ from aitrader.lake.files import write_parquet
 from aitrader.lake.parts import stamped_row
 from aitrader.lake.schemas import FEATURES
 from aitrader.lake.schemas import STATES as STATES_SCHEMA
+from aitrader.trace import spanned
 
 _SOURCE: Final = "features"
 
@@ -68,6 +69,7 @@ class FeatureStore:
         kind = (self.dataset, _SOURCE, FEATURES)
         stream.file = stamped_row(path, kind, stream.stream.stamp, stream.content, span)
 
+    @spanned("write states")
     def states(self, columns: Mapping[str, str], states: States) -> FileRow:
         """Write states as a file; return the row that commits it."""
         path = self._path(columns, "-states")
@@ -96,6 +98,7 @@ class FeatureStore:
         )
         self._commit(columns, files, [row])
 
+    @spanned("commit")
     def _commit(self, columns: Mapping[str, str], files: Sequence[FileRow], rows: Sequence[PartRow | BuildRow]) -> None:
         group_id = self.group_id(columns)
         groups = [] if group_id in self._groups else [GroupRow(group_id, self.dataset, _listed(columns))]

@@ -22,6 +22,7 @@ from aitrader.jobs.assembly.data import PRICES, series_of
 from aitrader.lake.adjust import factor_steps, relevant
 from aitrader.lake.snapshot import Snapshot
 from aitrader.panel.panel import Grid, Panel
+from aitrader.trace import spanned
 from aitrader.universe.filters import WINDOW
 from aitrader.universe.membership import members
 
@@ -114,6 +115,7 @@ class Bars:
         self._kept = None
         self._kept = (day, list(self._read(columns, day)))
 
+    @spanned("load bars")
     def slab(
         self,
         symbols: Sequence[Symbol],
