@@ -48,7 +48,7 @@ def test_a_control_that_does_not_answer_is_exit_3_and_named(bare_root, run_cli, 
 
     assert (ran.code, ran.envelope["status"]) == (3, "failed")
     assert [one["control"] for one in ran.envelope["result"]["controls"] if not one["fired"]] == ["max_position"]
-    assert "1 controls do NOT answer" in shown.out
+    assert "1 control WITHOUT an answer" in shown.out
 
 
 def test_nothing_of_the_book_is_read_or_written(bare_root, run_cli, files_in):

@@ -111,7 +111,7 @@ def test_verify_lists_what_an_interrupted_command_left(root, run_cli):
 
     assert ran.code == 0
     assert ".tmp-000002-aa.parquet" in ran.out
-    assert "1 files are named by no commit" in ran.err
+    assert "1 file named by no commit" in ran.err
 
 
 def test_export_to_parquet_keeps_every_symbol_and_value(root, run_cli, tmp_path):
@@ -200,7 +200,7 @@ def test_export_warns_when_features_are_older_than_the_bars(root, run_cli, tmp_p
 
     ran = run_cli("lake", "export", "features/1d", "--out", tmp_path / "x.csv", root=root)
 
-    assert "1 features are older than the bars" in ran.err
+    assert "1 feature older than the bars" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_people_see_the_verdict_and_the_count_of_trials(root, run_cli):
     ran = run_cli("train", "--model", "line", root=root)
 
     assert "rejected" in ran.out
-    assert "1 different settings tried" in ran.out
+    assert "1 different setting tried" in ran.out
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_a_session_without_any_bar_leaves_the_grid_and_is_told(tmp_path):
 
     assert found.lost == (SESSIONS[3],)
     assert SESSIONS[3] not in found.sessions
-    assert any("1 sessions have no bar" in sentence for sentence in found.warnings)
+    assert any("1 session without any bar" in sentence for sentence in found.warnings)
 
 
 def test_a_missing_bar_is_nan_and_no_member(tmp_path):

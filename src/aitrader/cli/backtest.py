@@ -6,13 +6,13 @@ import typer
 
 from aitrader.cli.options import AsOf, EndDate, Outcome, Run, StartDate, command
 from aitrader.cli.render import colored, table
+from aitrader.reports.figures import Unit, counted, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aitrader.jobs.backtest import BacktestReport
     from aitrader.reports.backtest import Doubt
-    from aitrader.reports.figures import Unit
 
 Strategy = Annotated[
     str | None,
@@ -64,8 +64,6 @@ def _shown(report: "BacktestReport") -> "Iterator[Any]":
 
 
 def _performances(report: "BacktestReport") -> Any:
-    from aitrader.reports.figures import show
-
     measures: tuple[tuple[str, str, Unit], ...] = (
         ("return a year", "annual_return", "fraction"),
         ("Sharpe", "sharpe", "ratio"),
@@ -84,11 +82,9 @@ def _performances(report: "BacktestReport") -> Any:
 
 
 def _facts(report: "BacktestReport") -> "Iterator[str]":
-    from aitrader.reports.figures import show
-
     models = ", ".join(f"{model.name} {model.version} ({model.status})" for model in report.models) or "none"
     yield (
-        f"{report.sessions} sessions, {report.symbols} symbols of {report.source}, "
+        f"{counted(report.sessions, 'session')}, {counted(report.symbols, 'symbol')} of {report.source}, "
         f"{report.cash:,} USD at the start, {report.final_equity:,.0f} at the end; model: {models}"
     )
     traded = (f"{one.name.lower()} {show(one.value, one.unit)}" for one in (*report.trades, *report.costs))
@@ -96,8 +92,6 @@ def _facts(report: "BacktestReport") -> "Iterator[str]":
 
 
 def _row(doubt: "Doubt") -> tuple[Any, ...]:
-    from aitrader.reports.figures import show
-
     figures = {figure.name: show(figure.value, figure.unit) for figure in doubt.figures}
     others = "; ".join(f"{name}: {value}" for name, value in figures.items() if name not in _COLUMNS)
     said = f"{doubt.sentence} ({others})" if others else doubt.sentence

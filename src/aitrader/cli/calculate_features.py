@@ -6,6 +6,7 @@ import typer
 
 from aitrader.cli.options import DryRun, Outcome, Run, Symbols, command, listed
 from aitrader.cli.render import table
+from aitrader.reports.figures import counted
 
 Sets = Annotated[
     list[str] | None,
@@ -40,7 +41,8 @@ def calculate_features(
         for feature in report.features
     ]
     caption = (
-        f"{len(report.features)} features of {report.symbols} symbols, {report.sessions} sessions from {report.first} "
+        f"{counted(len(report.features), 'feature')} of {counted(report.symbols, 'symbol')}, "
+        f"{counted(report.sessions, 'session')} from {report.first} "
         f"to {report.last}; lake version {report.lake_version}"
     )
     shown = table("Features", ("feature", "family", "lookback, bars", "coverage", ""), rows, caption=caption)

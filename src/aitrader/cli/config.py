@@ -8,6 +8,7 @@ import typer
 
 from aitrader.cli.options import Outcome, Run, command
 from aitrader.cli.render import colored, table
+from aitrader.reports.figures import counted
 
 if TYPE_CHECKING:
     from aitrader.config.schema import Config
@@ -35,7 +36,11 @@ def validate(run: Run) -> Outcome:
     rows = [(name, colored("pass", "green"), "") for name in report.parsed]
     rows += [(item.section, colored("fail", "bold red"), f"{item.message} {item.fix}") for item in report.problems]
     shown = table("Settings of plug-ins", ("section", "status", "problem"), rows)
-    verdict = colored(f"{len(report.problems)} problems.", "bold red") if report.problems else "All settings are fit."
+    verdict = (
+        colored(f"{counted(len(report.problems), 'problem')}.", "bold red")
+        if report.problems
+        else "All settings are fit."
+    )
     if report.problems:
         return Outcome(report, [shown, verdict], status="failed", exit_code=2)
     return Outcome(report, [shown, verdict])

@@ -9,6 +9,7 @@ import typer
 
 from aitrader.cli.options import Outcome, Run, command, instant, listed
 from aitrader.cli.render import colored, table
+from aitrader.reports.figures import counted
 
 COMMANDS: Final = {
     "ls": ("aitrader.cli.journal:ls", "List rows of the journal."),
@@ -36,7 +37,7 @@ def ls(run: Run, kind: Kinds = None, since: Since = None, last: Last = 20) -> Ou
 
     found = journal.ls(run.root, run.book, journal.Cut(listed(kind), since, last))
     rows = [(line.seq, f"{line.at:%Y-%m-%d %H:%M:%S}", line.kind, _words(line.event)) for line in found.lines]
-    caption = f"{len(rows)} of {found.rows} rows, times in UTC; {found.path}"
+    caption = f"{len(rows)} of {counted(found.rows, 'row')}, times in UTC; {found.path}"
     title = f"Journal of {run.book} ({found.account})"
     return Outcome(found, [table(title, ("row", "at", "kind", "what"), rows, caption=caption)])
 
@@ -50,7 +51,7 @@ def export(run: Run, kind: Kinds = None, since: Since = None, last: LastOrAll = 
     from aitrader.jobs import journal
 
     found = journal.export(run.root, run.book, journal.Cut(listed(kind), since, last), out)
-    shown = [f"{found.rows} rows written to {found.out}"] if out else list(journal.texts(found.lines))
+    shown = [f"{counted(found.rows, 'row')} written to {found.out}"] if out else list(journal.texts(found.lines))
     return Outcome(found, shown)
 
 
@@ -67,7 +68,9 @@ def check(run: Run) -> Outcome:
     if found.problems:
         rows = [(colored("damaged", "bold red"), problem) for problem in found.problems]
         return Outcome(found, [table(found.path, ("", "what"), rows)], status="failed", exit_code=3)
-    return Outcome(found, [colored(f"{found.rows} rows of {found.account}, all of them sound: {found.path}", "green")])
+    return Outcome(
+        found, [colored(f"{counted(found.rows, 'row')} of {found.account}, all of them sound: {found.path}", "green")]
+    )
 
 
 def _words(event: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from aitrader.cli.options import AsOf, EndDate, Outcome, Run, StartDate, Symbols, command, listed
 from aitrader.cli.render import colored, table
+from aitrader.reports.figures import counted
 
 COMMANDS: Final = {
     "ls": ("aitrader.cli.lake:ls", "List the datasets and series of the lake."),
@@ -57,12 +58,12 @@ def verify(
     bad = [(colored("damaged", "bold red"), p.path, p.first, p.last, p.message) for p in found.problems]
     rows = [*bad, *((colored("orphan", "yellow"), path, None, None, "named by no commit") for path in found.orphans)]
     kind = "every byte read" if found.deep else "sizes and footers read; --deep reads every byte"
-    summary = f"{found.files} files, {_megabytes(found.size):,.1f} MB, {len(bad)} damaged ({kind})"
+    summary = f"{counted(found.files, 'file')}, {_megabytes(found.size):,.1f} MB, {len(bad)} damaged ({kind})"
     shown = [table("Lake", ("state", "file", "first", "last", "why"), rows)] if rows else []
     return Outcome(
         result=found,
         tables=[*shown, summary],
-        warnings=[f"{len(found.orphans)} files are named by no commit"] if found.orphans else (),
+        warnings=[f"{counted(len(found.orphans), 'file')} named by no commit"] if found.orphans else (),
         status="failed" if bad else "done",
         exit_code=3 if bad else 0,
     )

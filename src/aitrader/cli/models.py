@@ -7,6 +7,7 @@ import typer
 
 from aitrader.cli.options import Outcome, Run, command
 from aitrader.cli.render import colored, table
+from aitrader.reports.figures import counted
 
 if TYPE_CHECKING:
     from aitrader.jobs.models import ModelCard, ModelLine
@@ -87,11 +88,11 @@ def _card_tables(card: "ModelCard") -> list[Any]:
     passport, scores = card.passport, card.passport.scores
     rows = [
         ("verdict", f"{card.line.status}: {card.reason}"),
-        ("label", f"{passport.label.horizon} sessions, entry {passport.label.entry}"),
+        ("label", f"{counted(passport.label.horizon, 'session')}, entry {passport.label.entry}"),
         ("decisions learned from", f"{passport.train.first} to {passport.train.last}, {passport.train.rows:,} rows"),
         ("last price a label used", passport.train.label_end),
         ("purge + embargo", f"{passport.train.purge} + {passport.train.embargo} sessions"),
-        ("data", f"{passport.data.source}, {len(passport.data.symbols)} symbols"),
+        ("data", f"{passport.data.source}, {counted(len(passport.data.symbols), 'symbol')}"),
         ("features", len(passport.features)),
         ("rank IC", f"{scores.rank_ic:+.4f}, 95% {scores.rank_ic_lower:+.4f} to {scores.rank_ic_upper:+.4f}"),
         ("HAC t", f"{scores.hac_t:.2f}"),

@@ -6,6 +6,7 @@ import typer
 
 from aitrader.cli.options import Outcome, Run, command
 from aitrader.cli.render import colored, table
+from aitrader.reports.figures import counted
 
 if TYPE_CHECKING:
     from aitrader.jobs.reconcile import Reconciliation
@@ -67,7 +68,7 @@ def _compared(found: "Reconciliation") -> list[Any]:
 
     if not found.differences:
         agreed = f"Book {found.book} and account {found.account} agree"
-        return [colored(f"{agreed}: {found.positions} positions and {found.cash:,.2f} USD", "bold green")]
+        return [colored(f"{agreed}: {counted(found.positions, 'position')} and {found.cash:,.2f} USD", "bold green")]
     rows = [(one.kind, str(one.symbol), f"{one.ours:f}", f"{one.theirs:f}", one.text) for one in found.differences]
     shown: list[Any] = [table(f"Book {found.book} and account {found.account} differ", _COLUMNS, rows)]
     if any(one.kind == "fills" for one in found.differences):

@@ -7,6 +7,7 @@ import typer
 from aitrader.cli.options import DryRun, Outcome, Run, command
 from aitrader.cli.render import colored, table
 from aitrader.cli.tables import order_table, percent, usd
+from aitrader.reports.figures import counted
 
 if TYPE_CHECKING:
     from aitrader.jobs.trade import TradeReport
@@ -50,8 +51,6 @@ def _tables(report: "TradeReport") -> list[Any]:
         models = ", ".join(f"{one.name} {one.version} ({one.status})" for one in report.models)
         shown.append(table(title, ("symbol", "weight"), rows, caption=models))
     if report.orders:
-        from aitrader.reports.figures import counted
-
         shown.append(
             order_table(f"Orders: {report.sent} sent now, {counted(report.fills, 'fill')} booked", report.orders)
         )

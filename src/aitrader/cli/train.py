@@ -6,6 +6,7 @@ import typer
 
 from aitrader.cli.options import AsOf, DryRun, EndDate, Outcome, Run, command, listed
 from aitrader.cli.render import colored, table
+from aitrader.reports.figures import counted
 
 if TYPE_CHECKING:
     from aitrader.jobs.train import ModelReport, TrainReport
@@ -50,8 +51,9 @@ def train(
 def _tables(report: "TrainReport") -> list[Any]:
     columns = ("model", "version", "rank IC", "95% interval", "HAC t", "ICIR day/year", "shuffled", "verdict")
     caption = (
-        f"{report.symbols} symbols, {report.sessions} sessions; labels use prices up to {report.label_end}; "
-        f"{report.trials} different settings tried on these data; "
+        f"{counted(report.symbols, 'symbol')}, {counted(report.sessions, 'session')}; "
+        f"labels use prices up to {report.label_end}; "
+        f"{counted(report.trials, 'different setting')} tried on these data; "
         + ", ".join(f"{model.name} {model.done}" for model in report.models)
     )
     shown = [

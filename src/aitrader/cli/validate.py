@@ -8,6 +8,7 @@ import typer
 from aitrader.cli.options import Outcome, Run, command, listed
 from aitrader.cli.render import colored, table, width
 from aitrader.errors import UsageError
+from aitrader.reports.figures import counted
 
 if TYPE_CHECKING:
     from aitrader.jobs.checks.controls import Control, ControlsReport
@@ -116,13 +117,17 @@ def _shown_controls(report: "ControlsReport", output: Format) -> list[Any]:
 
         return [render_junit("aitrader", [Case("controls", _named(c), v, c.answered, (c.tried,)) for c, v in verdicts])]
     silent = sum(not one.fired for one in report.controls)
-    said = colored(f"{silent} controls do NOT answer", "bold red") if silent else colored("all answer", "bold green")
+    said = (
+        colored(f"{counted(silent, 'control')} WITHOUT an answer", "bold red")
+        if silent
+        else colored("all answer", "bold green")
+    )
     return [_controls_table(verdicts), said]
 
 
 def _controls_table(verdicts: list[tuple["Control", str]]) -> Any:
     """Return the table of the controls; a narrow terminal sees a control's setting instead of its name and default."""
-    title = f"{len(verdicts)} controls, one breach each"
+    title = f"{counted(len(verdicts), 'control')}, one breach each"
     if width() < _WIDE:
         narrow = [(_named(c), c.value, c.tried, c.answered, colored(v, _COLORS[v])) for c, v in verdicts]
         return table(title, ("control", "value", "tried", "answered", "verdict"), narrow)

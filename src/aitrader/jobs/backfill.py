@@ -41,6 +41,7 @@ from aitrader.jobs.receipt import versions, write_receipt
 from aitrader.lake.catalog import NAME as CATALOG
 from aitrader.lake.quality import admit, reasons
 from aitrader.lake.store import Lake
+from aitrader.reports.figures import counted
 from aitrader.sources.source import BarSource, Context, Fetched, Listing, SecretOf, no_secret
 
 BARS: Final = "bars/1d"
@@ -330,7 +331,7 @@ def _warnings(course: _Course, tally: _Tally, covered: Coverage, infos: Sequence
     found = [*course.asked.notices, *dict.fromkeys(tally.notices)]
     found += [f"Rows quarantined because {reason}: {count}." for reason, count in tally.reasons.most_common()]
     if tally.failed:
-        found.append(f"{len(tally.failed)} symbols were not fetched: {by_reason(tally.failed)}.")
+        found.append(f"{counted(len(tally.failed), 'symbol')} not fetched: {by_reason(tally.failed)}.")
     if late := [symbol for symbol in covered.absent if symbol not in tally.failed]:
         found.append(f"No bar on the last session, {covered.session}: {some(late, 10)}.")
     found += [text for trait, text in _CAUTIONS.items() if any(getattr(info, trait) for info in infos)]

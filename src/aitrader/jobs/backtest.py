@@ -41,6 +41,7 @@ from aitrader.lake.model_store import ModelStore
 from aitrader.lake.studies import append_line, read_lines
 from aitrader.models.passport import digest
 from aitrader.reports.backtest import BacktestView, Doubt, Figure, HaltView, ModelLine, Warned, render
+from aitrader.reports.figures import counted
 from aitrader.training.ledger import Trial, count_trials, read_trials
 
 
@@ -263,7 +264,7 @@ def _view(course: _Course, report: BacktestReport) -> BacktestView:
         settings_hash=digest(course.config.model_dump(mode="json")),
         lake_version=report.lake_version,
         strategy=course.strategy,
-        universe=f"{report.symbols} symbols of {report.source}",
+        universe=f"{counted(report.symbols, 'symbol')} of {report.source}",
         models=report.models,
         sessions=run.sessions,
         curves=curves(course.runs, course.strategy),

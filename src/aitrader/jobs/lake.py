@@ -22,6 +22,7 @@ from aitrader.lake.store import Lake
 from aitrader.lake.verify import Verification
 from aitrader.lake.verify import verify as check
 from aitrader.registry import unknown_name
+from aitrader.reports.figures import counted
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """First characters that make a spreadsheet run a cell instead of showing it."""
@@ -204,7 +205,7 @@ def _absent(rows: pl.DataFrame, wanted: Sequence[str], dataset: str) -> list[str
 def _stale(snapshot: Snapshot, dataset: str, columns: Sequence[str]) -> list[str]:
     family, _, timeframe = dataset.partition("/")
     stale = set(snapshot.stale_features(timeframe)) & set(columns) if family == "features" else set()
-    return [f"{len(stale)} features are older than the bars; run `aitrader calculate-features`"] if stale else []
+    return [f"{counted(len(stale), 'feature')} older than the bars; run `aitrader calculate-features`"] if stale else []
 
 
 def _write(rows: pl.DataFrame, out: Path) -> None:

@@ -24,6 +24,7 @@ from aitrader.jobs.assembly.book import OpenBook, Visit, open_book
 from aitrader.jobs.assembly.day import Around, Closes, day_of, sessions_of
 from aitrader.jobs.receipt import versions, write_receipt
 from aitrader.reports.daily import DailyView, render, warned
+from aitrader.reports.figures import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,9 @@ def _unbooked(book: OpenBook) -> tuple[str, ...]:
     booked = {row.fill.fill_id for row in book.journal.events() if isinstance(row, FillBooked)}
     missing = sum(fill.fill_id not in booked for fill in fills_since(book.broker, book.state.seen)[0])
     return (
-        (f"the broker tells of {missing} fills that are not in the journal yet; `trade` books them",) if missing else ()
+        (f"the broker tells of {counted(missing, 'fill')} not in the journal yet; `trade` books them",)
+        if missing
+        else ()
     )
 
 

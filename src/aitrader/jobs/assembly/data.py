@@ -20,6 +20,7 @@ from aitrader.lake.adjust import forward
 from aitrader.lake.snapshot import Snapshot
 from aitrader.lake.store import Lake
 from aitrader.panel.panel import Panel
+from aitrader.reports.figures import counted
 from aitrader.trace import spanned
 from aitrader.universe.membership import members, select
 
@@ -79,10 +80,12 @@ def cautions(source: str, series: Mapping[Symbol, SeriesInfo], *, lost: int) -> 
         f"survivorship: every symbol of {source} lived to its last day; results are too good": any(
             info.survivors_only for info in infos
         ),
-        f"hand-picked universe: {len(series)} symbols that somebody chose": any(info.hand_picked for info in infos),
+        f"hand-picked universe: {counted(len(series), 'symbol')} that somebody chose": any(
+            info.hand_picked for info in infos
+        ),
         "adjusted prices: sizes and fees are approximate": any(i.adjustment is not Adjustment.RAW for i in infos),
         "the adjustment of the prices was assumed, not declared": any(info.assumed for info in infos),
-        f"{lost} sessions have no bar at all and are skipped": bool(lost),
+        f"{counted(lost, 'session')} without any bar, skipped": bool(lost),
     }
     return tuple(sentence for sentence, true in sentences.items() if true)
 

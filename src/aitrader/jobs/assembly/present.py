@@ -17,6 +17,7 @@ from aitrader.jobs.assembly.opinions import Eye, ModelUsed, doubts
 from aitrader.jobs.assembly.venue import LakeVenue
 from aitrader.lake.model_store import ModelStore
 from aitrader.lake.store import Lake
+from aitrader.reports.figures import counted
 from aitrader.strategies.strategy import Strategy
 from aitrader.universe.coverage import coverage
 
@@ -118,7 +119,8 @@ class Present:
         config, session = self.eye.config, self.sessions[-1]
         if self.late > config.risk.max_bar_sessions_old:
             raise RefusedError(
-                f"The newest bars are of {session}, {self.late} sessions before {self.due}: too old to decide on.",
+                f"The newest bars are of {session}, {counted(self.late, 'session')} before {self.due}: too old to "
+                "decide on.",
                 fix="Run `aitrader backfill`, then `aitrader trade` again inside the window.",
             )
         found = coverage(self.prices.panel["close"])

@@ -30,6 +30,7 @@ from aitrader.jobs.progress import Progress, Report
 from aitrader.lake.model_store import ModelStore
 from aitrader.panel.expr import Expr
 from aitrader.panel.plan import looks_across
+from aitrader.reports.figures import counted
 from aitrader.risk.exposure import RiskContext
 from aitrader.risk.review import review
 from aitrader.scanners.scanner import Contributions, Scanner, ScanView
@@ -217,7 +218,9 @@ def _refusals(config: Config, snapshot: MarketSnapshot, book: Book, made: Decisi
 
 def _late(prices: Market, due: date) -> tuple[str, ...]:
     late = len(prices.calendar.between(prices.sessions[-1], due)) - 1
-    return (f"the newest bars are of {prices.sessions[-1]}, {late} sessions before {due}",) if late > 0 else ()
+    return (
+        (f"the newest bars are of {prices.sessions[-1]}, {counted(late, 'session')} before {due}",) if late > 0 else ()
+    )
 
 
 def _complete(config: Config, prices: Market) -> tuple[str, ...]:

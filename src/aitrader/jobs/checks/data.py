@@ -14,6 +14,7 @@ from aitrader.jobs.checks.check import Check, Finding, failed, listed, passed, s
 from aitrader.jobs.progress import Progress
 from aitrader.lake.quality import admit
 from aitrader.lake.verify import verify
+from aitrader.reports.figures import counted
 from aitrader.universe.coverage import coverage as measure
 
 CUTS: Final = (0.5, 0.9)
@@ -26,7 +27,8 @@ def bars(bench: Bench) -> Finding:
     if not report.rows:
         return failed("the lake holds no bars of the configured symbols and dates", fix="Run `aitrader backfill`.")
     return passed(
-        f"{report.rows:,} bars of {report.symbols} symbols from {bench.source}, {report.first} to {report.last}"
+        f"{report.rows:,} bars of {counted(report.symbols, 'symbol')} from {bench.source}, "
+        f"{report.first} to {report.last}"
     )
 
 
@@ -39,8 +41,8 @@ def files(bench: Bench) -> Finding:
     found = verify(bench.lake.root, bench.snapshot, deep=True, tell=tell)
     if found.problems:
         named = [f"{one.path}: {one.message}" for one in found.problems]
-        return failed(f"{len(named)} files are damaged", named, "Run `aitrader backfill` again for those dates.")
-    return passed(f"{found.files} files hold what was committed, {found.size / 1e6:,.1f} MB")
+        return failed(counted(len(named), "damaged file"), named, "Run `aitrader backfill` again for those dates.")
+    return passed(f"what was committed is in {counted(found.files, 'file')}, {found.size / 1e6:,.1f} MB")
 
 
 def quality(bench: Bench) -> Finding:
@@ -60,7 +62,7 @@ def quality(bench: Bench) -> Finding:
     which = f", {outside} with open or close outside [low, high]" if outside else ""
     symbols = rows["symbol"].drop_nulls().unique().sort().to_list()
     return failed(
-        f"{rows.height} rows quarantined{which}",
+        f"{counted(rows.height, 'row')} quarantined{which}",
         [*_counted(counts), f"symbols: {listed(symbols)}"],
         "Compare them with another source; they are under data_lake/quarantine and take no part in anything.",
     )
@@ -87,7 +89,7 @@ def symbol_days(bench: Bench) -> Finding:
     ordered = by_symbol.sort("days", "symbol", descending=[True, False])
     return failed(
         f"{days.height} other symbol-days missing between a symbol's first and last bar",
-        [f"{symbol}: {count} days, the first {first}" for symbol, count, first in ordered.iter_rows()],
+        [f"{symbol}: {counted(count, 'day')}, the first {first}" for symbol, count, first in ordered.iter_rows()],
         "Run `aitrader backfill` again; days without trade stay missing, and no value is made up for them.",
     )
 
@@ -127,7 +129,9 @@ def freshness(bench: Bench) -> Finding:
     assert last is not None
     late = len(bench.calendar.between(last, due)) - 1
     if late > 0:
-        return warned(f"the last bars are of {last}, {late} sessions before {due}", fix="Run `aitrader backfill`.")
+        return warned(
+            f"the last bars are of {last}, {counted(late, 'session')} before {due}", fix="Run `aitrader backfill`."
+        )
     return passed(f"the last bars are of {last}, the last session that closed")
 
 
@@ -191,7 +195,7 @@ def _cut(bench: Bench, whole: Market, end: int) -> Market:
 
 def _counted(counts: object) -> Sequence[str]:
     assert isinstance(counts, dict)
-    return [f"{count} rows: {reason}" for reason, count in counts.items()]
+    return [f"{counted(count, 'row')}: {reason}" for reason, count in counts.items()]
 
 
 CHECKS: Final = (

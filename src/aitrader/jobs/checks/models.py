@@ -12,6 +12,7 @@ from aitrader.jobs.checks.bench import Bench
 from aitrader.jobs.checks.check import Check, Finding, failed, passed, skipped, warned
 from aitrader.lake.model_store import StoredVersion
 from aitrader.models.passport import Passport, read_passport
+from aitrader.reports.figures import counted
 from aitrader.training.study import panel_hash
 
 
@@ -24,13 +25,13 @@ def stored(bench: Bench) -> Finding:
     if len(absent) == len(found):
         return skipped("no configured model is trained yet: run `aitrader train`")
     lines = [
-        f"{name}: {len(versions)} versions, newest {versions[-1].version}"
+        f"{name}: {counted(len(versions), 'version')}, newest {versions[-1].version}"
         for name, versions in found.items()
         if versions
     ]
     if absent:
         return warned(f"not trained: {', '.join(absent)}", lines, "Run `aitrader train`.")
-    return passed(f"{len(found)} models are trained", lines)
+    return passed(f"{counted(len(found), 'model')} trained", lines)
 
 
 def gate(bench: Bench) -> Finding:

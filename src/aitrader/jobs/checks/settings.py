@@ -15,6 +15,7 @@ from aitrader.jobs.checks.bench import Bench
 from aitrader.jobs.checks.check import Check, Finding, failed, passed, skipped, warned
 from aitrader.models import MODELS
 from aitrader.registry import lookup
+from aitrader.reports.figures import counted
 from aitrader.sources import SOURCES
 from aitrader.strategies.model_driven import ModelDriven
 from aitrader.strategies.strategy import Strategy
@@ -62,7 +63,9 @@ def references(bench: Bench) -> Finding:
         if model.features not in {*config.features.sets, *SETS}
     ]
     if wrong:
-        return failed(f"{len(wrong)} names lead nowhere", wrong, "Correct the name, or add what it names.")
+        return failed(
+            f"nothing stands behind {counted(len(wrong), 'name')}", wrong, "Correct the name, or add what it names."
+        )
     return passed("every model and feature set that is named exists")
 
 
@@ -78,9 +81,9 @@ def limits(bench: Bench) -> Finding:
     loose = [f"risk.{name} is 100%: it forbids nothing" for name in (*_SHARES, *_LOSSES) if values[name] >= 1]
     blocking = [f"risk.{name} is 0: it forbids every order" for name in (*_SHARES, "max_gross") if values[name] == 0]
     if loose:
-        return failed(f"{len(loose)} limits are not there", loose, "Set a share below 100%.")
+        return failed(f"{counted(len(loose), 'limit')} without effect", loose, "Set a share below 100%.")
     if blocking:
-        return warned(f"{len(blocking)} limits forbid everything", blocking)
+        return warned(f"everything is forbidden by {counted(len(blocking), 'limit')}", blocking)
     invested = bench.config.portfolio.invested
     if invested > 1 - risk.cash_reserve or invested > risk.max_gross:
         return warned(

@@ -37,8 +37,10 @@ def journal(bench: Bench) -> Finding:
         wrong = kept.check()
         rows = len(kept.events())
     if wrong:
-        return failed(f"{len(wrong)} things are wrong", wrong, "Restore it, or run `aitrader reconcile --rebuild`.")
-    return passed(f"{rows} rows, every one as it was written")
+        return failed(
+            f"{counted(len(wrong), 'thing')} wrong", wrong, "Restore it, or run `aitrader reconcile --rebuild`."
+        )
+    return passed(f"{counted(rows, 'row')}, every one as it was written")
 
 
 def agreement(bench: Bench) -> Finding:
