@@ -16,6 +16,8 @@ from aitrader.disk.files import replacing
 from aitrader.errors import LakeError
 
 _ROW_GROUP: Final = 131_072
+_BATCH: Final = 65_536
+"""Values encoded at a time."""
 _REFETCH: Final = "Restore the file from a copy, or move the lake aside and run `aitrader backfill` again."
 
 
@@ -93,6 +95,7 @@ def stream_parquet(
                     use_dictionary=list(texts),
                     write_statistics=list(keys),
                     write_page_checksum=True,
+                    write_batch_size=_BATCH,
                     store_schema=own_types,
                 )
                 stream = ParquetStream(writer)
