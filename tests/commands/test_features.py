@@ -113,8 +113,9 @@ def test_a_feature_says_everything_about_itself(run_cli, outside):
     assert card["cpu_ns_per_bar"] is None
 
 
-def test_a_feature_s_cost_is_measured_when_asked(run_cli, outside):
-    card = run_cli("features", "describe", "market_beta", "--measure", "--json").envelope["result"]
+@pytest.mark.parametrize("name", ["market_beta", "sector_beta"])
+def test_a_feature_s_cost_is_measured_when_asked(run_cli, outside, name):
+    card = run_cli("features", "describe", name, "--measure", "--json").envelope["result"]
 
     assert card["cpu_ns_per_bar"] > 0
 

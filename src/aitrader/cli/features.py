@@ -146,7 +146,7 @@ def _card_rows(card: "FeatureCard") -> list[tuple[str, Any]]:
         ("key", card.key),
     ]
     if card.cpu_ns_per_bar is not None:
-        rows.insert(-1, ("measured", f"{card.cpu_ns_per_bar:,.3g} ns of one processor per bar, computed alone"))
+        rows.insert(-1, ("measured", f"{card.cpu_ns_per_bar:,.1f} ns of one processor per bar, computed alone"))
     return rows
 
 

@@ -23,7 +23,7 @@ from aitrader.features.resolve import resolve
 from aitrader.features.sets import SETS
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.lake.adjust import forward
-from aitrader.panel.panel import Panel
+from aitrader.panel.panel import GROUPS, Panel
 from aitrader.panel.plan import columns_of, plan, walk
 from aitrader.registry import unknown_name
 
@@ -233,4 +233,6 @@ def _walks(named: Sequence[str]) -> Panel:
     sessions = np.array(calendar("XNYS").sessions[:length], dtype="datetime64[D]")
     symbols = tuple(map(Symbol, [*named, *(f"S{row:03d}" for row in range(count))][:count]))
     every = {**columns, **{f"traded_{name}": values for name, values in columns.items()}}
-    return Panel("XNYS", "1d", sessions, symbols, every, np.ones(MEASURED, dtype=np.bool_))
+    quarters = np.broadcast_to(np.arange(count)[:, None] % 4, MEASURED)
+    members = np.ones(MEASURED, dtype=np.bool_)
+    return Panel("XNYS", "1d", sessions, symbols, every, members, groups=dict.fromkeys(GROUPS, quarters))
