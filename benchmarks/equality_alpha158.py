@@ -27,9 +27,9 @@ from aitrader.features.compute import compute
 from aitrader.features.resolve import resolve
 
 LIMIT, EXACT = 5e-5, 1e-6
-HOLE = "IMAX, IMIN, IMXD: a missing bar in the window, whose place pyqlib returns"
-STILL = "WVMA: the close did not move in the window; pyqlib divides the residue of a running sum by 1e-12"
-ROUNDED = "float32: pyqlib rounds close / close before, its distance to 1, or log(volume + 1)"
+HOLE = "a missing bar in the window, whose place pyqlib returns"
+STILL = "the close did not move in the window, and pyqlib keeps the residue of a running sum"
+ROUNDED = "pyqlib rounds close / close before, its distance to 1, or log(volume + 1) to float32"
 OTHER = "anything else"
 
 
@@ -52,11 +52,10 @@ def classes(panel: panels.Panel, name: str) -> np.ndarray:
     found = np.full(panel.shape, ROUNDED if family(name) in {"CORR", "CORD", "WVMA"} else OTHER, dtype=object)
     if family(name) in {"IMAX", "IMIN", "IMXD"}:
         found[seen(np.isnan(panel["high"]) | np.isnan(panel["low"]), bars)] = HOLE
-    if family(name) == "WVMA":
+    if family(name) in {"STD", "WVMA"}:
         with np.errstate(invalid="ignore"):
-            moved = np.diff(panel["close"], axis=1, prepend=np.nan) != 0
-        moved &= ~np.isnan(np.diff(panel["close"], axis=1, prepend=np.nan))
-        found[~seen(moved, bars)] = STILL
+            change = np.diff(panel["close"], axis=1, prepend=np.nan)
+        found[~seen(~np.isnan(change) & (change != 0), bars - (family(name) == "STD"))] = STILL
     return found
 
 

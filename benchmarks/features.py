@@ -76,32 +76,27 @@ def memory(chosen: argparse.Namespace) -> None:
 def stream(chosen: argparse.Namespace) -> None:
     """The same, each block of symbols handed on when it is done, and its memory used again."""
     panel, _ = panels.load(chosen.panel, chosen.symbols)
-    warm()
-    rows = 0
-    with threads(chosen.threads) as executor, Cost() as cost:
-        for block in Build(plan([spec.expr for spec in SPECS]), panel, min_names=1).blocks(executor=executor):
-            rows += block.values[0].size
-    parts = Build(plan([spec.expr for spec in SPECS]), panel, min_names=1).blocks()
-    tell(
-        "aitrader",
-        "blocks",
-        cost,
-        rows=rows,
-        threads=chosen.threads,
-        hash=digest(b for p in parts for b in bits(p.values)),
-    )
+    handed_on(panel, "blocks", chosen.threads)
 
 
 def long(chosen: argparse.Namespace) -> None:
-    """One symbol with so many bars, handed on block by block."""
+    """One symbol with so many bars, handed on the same way."""
     columns = panels.bars(1, chosen.bars)
     instants = np.datetime64("0001-01-01") + np.arange(chosen.bars)
     symbols, members = tuple(panels.symbols_of(1)), np.ones((1, chosen.bars), dtype=bool)
-    panel = Panel("24/7", "1d", instants, symbols, columns, members)
+    handed_on(Panel("24/7", "1d", instants, symbols, columns, members), "long", 1)
+
+
+def handed_on(panel: Panel, work: str, count: int) -> None:
+    """Measure a build whose blocks are used and forgotten; their hash is taken in a second one."""
     warm()
-    with Cost() as cost:
-        values = compute(panel, SPECS, min_names=1)
-    tell("aitrader", "long", cost, rows=values[0].size, threads=1, hash=digest(bits(values)))
+    rows = 0
+    with threads(count) as executor, Cost() as cost:
+        for block in Build(plan([spec.expr for spec in SPECS]), panel, min_names=1).blocks(executor=executor):
+            rows += block.values[0].size
+    again = Build(plan([spec.expr for spec in SPECS]), panel, min_names=1).blocks()
+    code = digest(column for block in again for column in bits(block.values))
+    tell("aitrader", work, cost, rows=rows, threads=count, hash=code)
 
 
 def settings(root: Path) -> Config:
