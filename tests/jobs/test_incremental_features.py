@@ -14,7 +14,9 @@ from aitrader.domain.frames import ACTIONS, BARS, Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
 from aitrader.features.feature import load, spec_of
+from aitrader.jobs.assembly import feature_bars, feature_builds, feature_pieces
 from aitrader.jobs.calculate_features import Wanted, calculate_features
+from aitrader.lake.feature_store import FeatureStore
 from aitrader.lake.store import Lake
 from aitrader.lake.verify import verify
 from aitrader.panel.plan import groups_of
@@ -129,12 +131,31 @@ def assert_same(one, other):
     assert differing == []
 
 
+def keys_of(root):
+    """Return the builds of the root's features, by display name."""
+    with Lake.open(root.path / "data_lake", clock=fixed_clock(NOW)) as lake:
+        view = lake.snapshot()
+        return {view.column_names(build)[key]: build for key, build in view.builds().items()}
+
+
+def done(report):
+    return {feature.name: feature.done for feature in report.features}
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The features of one run over all bars."""
     root = Root(tmp_path_factory.mktemp("whole")).until(DAYS[-1])
     root.build()
     return root.stored()
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A root whose features know all sessions but the last three."""
+    root = Root(tmp_path).until(DAYS[-4])
+    root.build()
+    return root
 
 
 def test_every_registered_feature_is_the_same_when_it_is_built_day_after_day(tmp_path):
@@ -149,3 +170,194 @@ def test_every_registered_feature_is_the_same_when_it_is_built_day_after_day(tmp
         grown.until(last, before + timedelta(days=1)).build(*everything)
 
     assert_same(grown.stored(), built.stored())
+
+
+def test_a_new_session_reads_the_last_bars_only_and_writes_its_own_cells_only(root, whole, monkeypatch):
+    read = []
+    whole_slab = feature_bars.Bars.slab
+    monkeypatch.setattr(feature_bars.Bars, "slab", lambda *a, **b: read.append(len(a[2])) or whole_slab(*a, **b))
+
+    root.until(DAYS[-1], DAYS[-3]).build()
+
+    assert max(read) < 160
+    with Lake.open(root.path / "data_lake") as lake:
+        files = [file for file in lake.snapshot().files() if file.schema_id == "features/1"]
+    assert [(file.first, file.last) for file in files[-2:]] == [(str(DAYS[-3]), str(DAYS[-1]))] * 2
+    assert_same(root.stored(), whole)
+
+
+def test_many_new_sessions_are_folded_into_one_file(tmp_path, whole, monkeypatch):
+    monkeypatch.setattr(feature_builds, "DELTAS", 3)
+    root = Root(tmp_path).until(DAYS[-12])
+    root.build()
+
+    for day in DAYS[-11:]:
+        root.until(day, day).build()
+
+    assert_same(root.stored(), whole)
+    assert {len(build.part_paths) for build in keys_of(root).values()} == {6}
+
+
+def test_a_revision_builds_its_symbol_alone_and_cross_sections_as_a_whole(root, whole):
+    before = keys_of(root)
+    late = BARS_OF.filter((pl.col("symbol") == "S04") & (pl.col("session") == DAYS[200])).with_columns(
+        pl.col("close") * 1.01, pl.col("high") * 1.01, pl.col("known_at") + timedelta(days=9)
+    )
+    root.feed(late).build()
+
+    now = keys_of(root)
+    assert now["ema"].part_paths[:-1] == before["ema"].part_paths
+    with Lake.open(root.path / "data_lake") as lake:
+        patch = lake.snapshot().opened(now["ema"].part_paths[-1], ["symbol"])
+    assert patch["symbol"].unique().to_list() == ["S04"]
+    assert not set(now["momentum_rank"].part_paths) & set(before["momentum_rank"].part_paths)
+    again = Root(root.path / "again").until(DAYS[-4]).feed(late)
+    again.build()
+    assert_same(root.stored(), again.stored())
+
+
+@pytest.mark.parametrize("kind", ["split", "dividend"])
+def test_a_back_dated_action_builds_its_symbol_anew(root, kind):
+    number = (2.0, None) if kind == "split" else (None, 0.3)
+    known = datetime(2013, 6, 27, tzinfo=UTC)
+    late = pl.DataFrame([("S05", DAYS[111], kind, *number, "files", known)], schema=ACTIONS, orient="row")
+    root.feed(BARS_OF.clear(), late).build()
+
+    again = Root(root.path / "again").until(DAYS[-4]).feed(BARS_OF.clear(), late)
+    again.build()
+    assert_same(root.stored(), again.stored())
+
+
+def test_an_action_known_before_its_day_counts_when_it_comes(tmp_path, whole):
+    root = Root(tmp_path)
+    root.feed(BARS_OF.filter(pl.col("session") <= DAYS[150]), ACTIONS_OF).build()
+    root.feed(BARS_OF.filter(pl.col("session") > DAYS[150])).build()
+
+    assert_same(root.stored(), whole)
+
+
+def test_prepended_history_builds_its_symbols_anew(tmp_path, whole):
+    root = Root(tmp_path)
+    cut = (pl.col("session") > DAYS[60]) | ~pl.col("symbol").is_in(["S00", "S07"])
+    root.feed(BARS_OF.filter(cut), ACTIONS_OF).build()
+
+    root.feed(BARS_OF.filter(~cut)).build()
+
+    assert_same(root.stored(), whole)
+
+
+def test_history_on_sessions_that_nobody_had_builds_everything_anew(tmp_path, whole):
+    root = Root(tmp_path)
+    lost = pl.col("session").is_in(DAYS[100:103])
+    root.feed(BARS_OF.filter(~lost), ACTIONS_OF).build()
+
+    root.feed(BARS_OF.filter(lost)).build()
+
+    assert_same(root.stored(), whole)
+
+
+def test_a_new_symbol_joins_what_is_stored(tmp_path, whole):
+    root = Root(tmp_path).until(DAYS[-1], symbols=SYMBOLS[:11])
+    root.build()
+
+    root.until(DAYS[-1], symbols=SYMBOLS[11:]).build()
+
+    assert_same(root.stored(), whole)
+
+
+def test_a_symbol_that_is_listed_on_the_new_session_joins_what_is_stored(tmp_path):
+    late = pl.col("session") >= DAYS[-2]
+    bars = BARS_OF.filter(late | (pl.col("symbol") != "S03"))
+    root = Root(tmp_path / "grown")
+    root.feed(bars.filter(~late), ACTIONS_OF).build()
+    root.feed(bars.filter(late)).build()
+
+    built = Root(tmp_path / "whole").feed(bars, ACTIONS_OF)
+    built.build()
+    assert_same(root.stored(), built.stored())
+
+
+def test_one_feature_more_is_built_alone(root):
+    before = keys_of(root)
+
+    report = root.build("few", "rsi")
+
+    assert {name for name, what in done(report).items() if what == "computed"} == {"rsi"}
+    now = keys_of(root)
+    assert {name: now[name] for name in before} == before
+
+
+def test_some_of_the_features_go_on_alone_and_the_others_catch_up(root, whole):
+    root.until(DAYS[-2], DAYS[-3]).build("ema", "momentum_rank")
+    root.until(DAYS[-1], DAYS[-1]).build()
+
+    assert_same(root.stored(), whole)
+
+
+def test_small_memory_gives_the_same_bits(tmp_path, whole, monkeypatch):
+    tight = Root(tmp_path, {**SETTINGS, "features": {**SETTINGS["features"], "max_memory": 1e-4}})
+    monkeypatch.setattr(feature_builds, "PART_BYTES", 1 << 14)
+    monkeypatch.setattr(feature_pieces, "PIECE_BYTES", 1 << 13)
+
+    tight.until(DAYS[-1]).build()
+
+    assert_same(tight.stored(), whole)
+    assert min(len(build.part_paths) for build in keys_of(tight).values()) >= 2
+
+
+def test_an_earlier_time_hides_later_bars_and_the_next_run_shows_them_again(root, whole):
+    root.until(DAYS[-1], DAYS[-3])
+    earlier = VENUE.close_of(DAYS[-3]) + timedelta(minutes=1)
+
+    seen = root.build(now=earlier)
+    root.build()
+
+    assert seen.last == DAYS[-3]
+    assert_same(root.stored(), whole)
+
+
+def test_a_build_of_an_earlier_time_goes_on_with_what_became_known(tmp_path, whole):
+    root = Root(tmp_path).until(DAYS[-1])
+    for day in (DAYS[-9], DAYS[-8], DAYS[-3]):
+        root.build(now=VENUE.close_of(day) + timedelta(minutes=1))
+    root.build()
+
+    assert_same(root.stored(), whole)
+    assert {len(build.part_paths) for build in keys_of(root).values()} == {4}
+
+
+def test_bars_of_another_source_change_nothing(root):
+    before = keys_of(root)
+    other = BARS_OF.filter(symbol="S01").with_columns(pl.lit("other").alias("source"))
+    with Lake.open(root.path / "data_lake", clock=fixed_clock(NOW)) as lake:
+        series = {Symbol("S01"): SeriesInfo("other", Adjustment.TOTAL)}
+        lake.append("bars/1d", other, source="other", series=series)
+
+    assert set(done(root.build()).values()) == {"fresh"}
+    assert keys_of(root) == before
+
+
+@pytest.mark.parametrize("stop", [1, 3])
+def test_an_interrupted_build_of_cross_sections_goes_on_where_it_stopped(tmp_path, whole, monkeypatch, stop):
+    tight = Root(tmp_path, {**SETTINGS, "features": {**SETTINGS["features"], "max_memory": 1e-4}})
+    tight.until(DAYS[-1])
+    kept, calls = FeatureStore.keep, []
+
+    def interrupted(*arguments):
+        kept(*arguments)
+        calls.append(1)
+        if len(calls) == stop:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(FeatureStore, "keep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tight.build("smoothed_rank")
+    monkeypatch.setattr(FeatureStore, "keep", kept)
+    with Lake.open(tmp_path / "data_lake", clock=fixed_clock(NOW)) as lake:
+        stored = {file.path for file in lake.snapshot().files()}
+    tight.build("smoothed_rank")
+
+    parts = keys_of(tight)["smoothed_rank"].part_paths
+    assert len(stored & set(parts)) == stop
+    names = ["symbol", "session", "smoothed_rank"]
+    assert_same(tight.stored().select(names), whole.select(names))

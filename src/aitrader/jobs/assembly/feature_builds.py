@@ -149,7 +149,7 @@ class Builder:
         unit = todo.unit
         staged = sum(len(stage.staged) + len(stage.crosses) for stage in unit.program.passes)
         cell = CELL_BYTES + 8 * (staged + 8) + 4 * len(unit.specs)
-        return max(2 * unit.reach(unit.program.lags), 64, self._budget // (cell * len(todo.symbols)))
+        return max(unit.reach(unit.program.lags), 32, self._budget // (cell * len(todo.symbols)))
 
     def _further(self, todo: Todo, counts: "_Counts") -> None:
         """Go on from what is stored: new sessions of known symbols, and some symbols from their beginning."""
@@ -174,8 +174,8 @@ class Builder:
         if todo.scratch:
             for part, new in self._parts(Stretch(todo, todo.scratch, 0, 0, whole, None), counts):
                 files.append(part)
-                rows.append(new.select(stay.columns))
-        held = table([part.select(stay.columns) for part in rows])
+                rows.append(new)
+        held = table([part.select(rows[-1].columns) for part in rows])
         states = self._store.states(todo.unit.columns, States(held, todo.sessions, self._notes(todo, whole)))
         self._complete(todo, [*paths, *(file.path for file in files)], [states.path], [*files, states])
 
