@@ -200,7 +200,7 @@ def _line(spec: FeatureSpec) -> FeatureLine:
         lookback=spec.lookback,
         looks_across=spec.looks_across,
         raw_level=spec.raw_level,
-        steps=len(plan([spec.expr]).instructions),
+        steps=plan([spec.expr]).size,
         summary=spec.summary,
     )
 

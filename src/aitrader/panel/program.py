@@ -76,6 +76,11 @@ class Program:
     lags: Mapping[str, int]
     views: Mapping[int, "View"]
 
+    @property
+    def size(self) -> int:
+        """How many instructions it has, those of its views among them."""
+        return len(self.instructions) + sum(view.program.size for view in self.views.values())
+
     def prepare(self, watch: Watch | None = None) -> None:
         """Have the kernels ready; ``watch`` hears of (done, all) where they are compiled, once per machine."""
         parts = (self, *(view.program for view in self.views.values()))
