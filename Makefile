@@ -51,7 +51,7 @@ requirements:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
 	  --extra sample --group build pyproject.toml -o requirements/run.txt
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
-	  --extra sample --group dev pyproject.toml -o requirements/dev.txt
+	  --extra sample --extra cluster --group dev pyproject.toml -o requirements/dev.txt
 
 clean:
 	rm -rf $(VENV) build dist

@@ -10,6 +10,7 @@
     ├── DataError                     3  data, lake or model are not fit for the job
     │   ├── DataFetchError            3  a source refused, failed or timed out after its retries
     │   ├── InsufficientDataError     3  less history than the job needs (``needed``, ``got``)
+    │   ├── ClusterError              3  a cluster does not answer, lost its workers, or would give other bits
     │   ├── LakeError                 3  a file is missing, damaged or of another version
     │   ├── JournalError              3  the record of trading cannot be used, read or written
     │   │   └── LostJournalError      3  it is missing, damaged or of another account: it can be rebuilt
@@ -75,6 +76,10 @@ class InsufficientDataError(DataError):
         super().__init__(message, fix=fix)
         self.needed = needed
         self.got = got
+
+
+class ClusterError(DataError):
+    """The machines that should compute do not answer, went away, or would not give the bits of this one."""
 
 
 class LakeError(DataError):

@@ -89,7 +89,7 @@ def test_pieces_of_any_size_give_the_values_and_states_of_a_build_here(panel, mo
     assert np.array_equal(values, _values(here), equal_nan=True)
     assert _same_states(there.states, here.states)
     assert sum(place.symbols) == SYMBOLS * len(PROGRAM.passes)
-    assert max(place.symbols) == {1: 1, 60_000: 2, 16 << 20: 3}[size]
+    assert max(place.symbols) == {1: 1, 60_000: 2, 16 << 20: SYMBOLS}[size]
 
 
 def test_values_go_where_the_caller_wants_them(panel):

@@ -14,10 +14,20 @@ Sets = Annotated[
 ]
 Full = Annotated[bool, typer.Option("--full", help="Compute again what is already stored and fresh.")]
 
+Cluster = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="ADDRESS", help="Compute on the Dask cluster there; `local` starts one here."),
+]
+
 
 @command
 def calculate_features(
-    run: Run, feature_set: Sets = None, symbols: Symbols = None, full: Full = False, dry_run: DryRun = False
+    run: Run,
+    feature_set: Sets = None,
+    symbols: Symbols = None,
+    full: Full = False,
+    cluster: Cluster = None,
+    dry_run: DryRun = False,
 ) -> Outcome:
     """Compute the features and store them in the lake.
 
@@ -28,7 +38,9 @@ def calculate_features(
     from aitrader.jobs.calculate_features import Wanted
     from aitrader.jobs.calculate_features import calculate_features as job
 
-    wanted = Wanted(listed(feature_set) or (), listed(symbols), full, dry_run, run.run_id, run.loaded.origins, run.now)
+    wanted = Wanted(
+        listed(feature_set) or (), listed(symbols), full, dry_run, run.run_id, run.loaded.origins, run.now, cluster
+    )
     report = job(run.config, run.root, wanted, clock=run.clock, progress=run.progress)
     rows = [
         (

@@ -1,8 +1,8 @@
 """Computes the wanted features and stores what the lake lacks, or holds from older bars."""
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from aitrader.domain.symbols import parse_symbol
 from aitrader.errors import UsageError
 from aitrader.features.compute import refuse_lacking
 from aitrader.features.feature import FeatureSpec
+from aitrader.jobs.assembly.cluster import cluster_means
 from aitrader.jobs.assembly.data import cautions, open_lake
 from aitrader.jobs.assembly.feature_bars import Bars
 from aitrader.jobs.assembly.feature_builds import Builder, Means
@@ -33,7 +34,8 @@ class Wanted:
     """What is asked for: ``sets`` (none: those of ``features.compute``) and ``symbols`` (None: all).
 
     ``full`` computes again what is fresh. ``run_id`` and ``origins`` (where each setting was written) go into the
-    receipt. ``now`` is the replay clock, which hides later bars.
+    receipt. ``now`` is the replay clock, which hides later bars. ``cluster`` is the address of the Dask scheduler whose
+    workers compute, or ``local`` (None: threads of this process); it changes no value.
     """
 
     sets: Sequence[str] = ()
@@ -43,6 +45,7 @@ class Wanted:
     run_id: str | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
     now: datetime | None = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,8 @@ def calculate_features(
         The lake has no bars for the configuration.
     LockHeldError
         Another run stores features now.
+    ClusterError
+        The cluster does not answer, lost its workers, or would give other bits.
     """
     started, wanted = clock(), wanted or Wanted()
     specs = feature_set(config, *(wanted.sets or config.features.compute))
@@ -157,13 +162,14 @@ def _chosen(wanted: Wanted, bars: Bars) -> frozenset[str] | None:
 def _store(course: _Course, lake: Lake, planner: Planner, progress: Report) -> dict[str, float]:
     """Build what is stale, unit by unit; return the coverage of each key that was computed."""
     outputs: dict[str, float] = {}
-    with workers() as executor:
+    cluster = course.wanted.cluster if course.stale else None
+    with cluster_means(cluster) if cluster else _means() as means:
         builder = Builder(
             course.config,
             course.bars,
             planner,
             lake.feature_store(TIMEFRAME),
-            Means(executor, os.cpu_count() or 1),
+            means,
             resumes=not course.wanted.full,
             progress=progress,
         )
@@ -173,6 +179,12 @@ def _store(course: _Course, lake: Lake, planner: Planner, progress: Report) -> d
             elif todo.seen:
                 builder.mark(todo)
     return outputs
+
+
+@contextmanager
+def _means() -> Iterator[Means]:
+    with workers() as executor:
+        yield Means(executor, os.cpu_count() or 1)
 
 
 def _report(course: _Course, outputs: Mapping[str, float], version: int) -> FeaturesReport:
@@ -213,7 +225,13 @@ def _receipt(course: _Course, lake: Lake, outputs: Mapping[str, float], times: t
     receipt = Receipt(
         run_id=wanted.run_id or f"calculate-features-{times[0]:%Y%m%dT%H%M%SZ}",
         command="calculate-features",
-        arguments={"sets": list(wanted.sets), "symbols": wanted.symbols, "full": wanted.full, "now": wanted.now},
+        arguments={
+            "sets": list(wanted.sets),
+            "symbols": wanted.symbols,
+            "full": wanted.full,
+            "now": wanted.now,
+            "cluster": wanted.cluster,
+        },
         started_at=times[0],
         finished_at=times[1],
         lake_version=snapshot.version,

@@ -92,11 +92,11 @@ class SpreadBuild(Build):
 
     @property
     def block_symbols(self) -> int:
-        """How many symbols a piece has: few enough for its size, and for every worker to have two."""
-        symbols, bars = self.panel.shape
+        """How many symbols a piece has: as many as its size allows."""
+        bars = self.panel.shape[1]
         grids = max(len(stage.loads) + len(stage.staged) for stage in self.program.passes)
         size = 8 * bars * grids + 4 * (bars - self.first) * len(self.program.exprs)
-        return max(1, min(PIECE_BYTES // max(size, 1), -(-symbols // (2 * self.place.workers))))
+        return max(1, PIECE_BYTES // max(size, 1))
 
     def walk(self, stage: Pass, symbols: int, out: Values | None) -> Walk:
         """Return the walk that sends its blocks away."""

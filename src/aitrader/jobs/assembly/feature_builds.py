@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from aitrader.lake.catalog import FileRow
 from aitrader.lake.feature_files import States, overlaid, packed
 from aitrader.lake.feature_store import Build, FeatureStore, Written
 from aitrader.panel.panel import Panel
+from aitrader.panel.pieces import Place
 from aitrader.panel.program import Values
 
 PART_BYTES: Final = 256 << 20
@@ -62,10 +64,11 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """Who computes: an executor of threads (None: the caller), with so many at work."""
+    """Who computes: an executor of threads (None: the caller), with so many at work, here or at ``place``."""
 
     executor: Executor | None
     workers: int
+    place: Place | None = None
 
 
 class Builder:
@@ -256,18 +259,19 @@ class Builder:
 
     def _computed(self, pieces: Sequence[Piece]) -> Iterator[Result]:
         """Compute pieces in order, a few ahead of the one in use, in buffers that are used again."""
+        run = partial(computed, place=self._means.place)
         most = max((int(np.prod(piece.shape)) for piece in pieces), default=0)
         if self._means.executor is None or len(pieces) == 1:
             buffer = np.empty(most, dtype=np.float32)
             for piece in pieces:
-                yield computed(piece, out=_shaped(buffer, piece), executor=self._means.executor)
+                yield run(piece, out=_shaped(buffer, piece), executor=self._means.executor)
             return
         free = [np.empty(most, dtype=np.float32) for _ in range(min(self._means.workers + 1, len(pieces)))]
         waiting: deque[tuple[Future[Result], NDArray[np.float32]]] = deque()
         left = iter(pieces)
         for piece in left:
             buffer = free.pop()
-            waiting.append((self._means.executor.submit(computed, piece, out=_shaped(buffer, piece)), buffer))
+            waiting.append((self._means.executor.submit(run, piece, out=_shaped(buffer, piece)), buffer))
             if not free:
                 break
         while waiting:
@@ -275,9 +279,7 @@ class Builder:
             yield future.result()
             following = next(left, None)
             if following is not None:
-                waiting.append(
-                    (self._means.executor.submit(computed, following, out=_shaped(buffer, following)), buffer)
-                )
+                waiting.append((self._means.executor.submit(run, following, out=_shaped(buffer, following)), buffer))
 
     def _notes(self, todo: Todo, stop: int) -> dict[str, Any]:
         lags = dict(todo.unit.program.lags) if todo.states is None else lags_of(todo.states.rows.columns)

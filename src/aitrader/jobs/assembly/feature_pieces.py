@@ -7,6 +7,7 @@ same bits.
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from aitrader.domain.symbols import Symbol
 from aitrader.panel.panel import Grid, Panel
+from aitrader.panel.pieces import Place, SpreadBuild
 from aitrader.panel.program import Build, Program, State, Values
 from aitrader.panel.timeline import Timeframe
 
@@ -55,13 +57,19 @@ class Result:
     states: Mapping[str, State]
 
 
-def computed(piece: Piece, *, out: Values | None = None, executor: Executor | None = None) -> Result:
-    """Return the piece's values (in ``out``, if given) and states; ``executor``, one of threads, changes no bit."""
+def computed(
+    piece: Piece, *, out: Values | None = None, executor: Executor | None = None, place: Place | None = None
+) -> Result:
+    """Return the piece's values (in ``out``, if given) and states.
+
+    Neither ``executor``, one of threads, nor ``place``, where it is computed instead of here, changes a bit.
+    """
     values = np.empty(piece.shape, dtype=np.float32) if out is None else out
     panel = Panel(
         piece.calendar, piece.timeframe, piece.sessions, piece.symbols, piece.columns, piece.members, piece.begins
     )
-    build = Build(piece.program, panel, min_names=piece.min_names, first=piece.first, resume=piece.resume)
+    make = Build if place is None else partial(SpreadBuild, place)
+    build = make(piece.program, panel, min_names=piece.min_names, first=piece.first, resume=piece.resume)
     for _ in build.blocks(executor=executor, out=values):
         pass
     return Result(values, build.states)
