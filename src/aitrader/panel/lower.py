@@ -1,6 +1,6 @@
 """Expressions broken down to primitive instructions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -40,27 +40,31 @@ class Lowering(Instructions):
         return (self.grid(expr),)
 
     def _lower(self, expr: Expr) -> int:
-        if expr.op in {"age", "calendar"}:
-            return self.add(expr.op, params=expr.params)
-        if expr.op in VIEWS:
-            return self.add(expr.op, params=expr.args)
-        if expr.op == "column":
-            return self.add("finite", self.add("load", params=expr.params))
+        if expr.op in VIEWS or not expr.args:
+            return self._loaded(expr)
         if expr.op in BINARY or expr.op in {"minimum", "maximum", "share_of"}:
             return self._binary(expr)
-        if expr.op in ROLLING or expr.op in PAIRED:
+        if expr.op in {*ROLLING, *PAIRED}:
             return Window(self, expr, [self.grid(arg) for arg in expr.args]).result()
         series = [self.grid(arg) for arg in expr.args]
         if expr.op == "count":
             return self.sums(self.add("presence", *series), partial=True)(int(expr.params[0]))
-        smoothing = _SMOOTHING.get(expr.op)
-        if smoothing:
-            number = self.add("smooth", *series, params=smoothing(*expr.params))
-        else:
-            number = self.add(expr.op, *series, params=expr.params)
         if expr.op in RECURSIVE:
-            self.recursions[number] = expr.digest
+            return self._recursion(expr, series)
+        return self.add(expr.op, *series, params=expr.params)
+
+    def _recursion(self, expr: Expr, series: Sequence[int]) -> int:
+        smoothing = _SMOOTHING.get(expr.op)
+        op, params = ("smooth", smoothing(*expr.params)) if smoothing else (expr.op, expr.params)
+        number = self.add(op, *series, params=params)
+        self.recursions[number] = expr.digest
         return number
+
+    def _loaded(self, expr: Expr) -> int:
+        """Add what a run finds ready; the argument of a view stays an expression, since it runs on other bars."""
+        if expr.op == "column":
+            return self.add("finite", self.add("load", params=expr.params))
+        return self.add(expr.op, params=expr.args or expr.params)
 
     def _binary(self, expr: Expr) -> int:
         left, right = (number_of(arg) for arg in expr.args)
