@@ -232,16 +232,10 @@ class Catalog:
         with self._guard():
             self._verify(commits, (files, series, groups, parts, builds))
         kept = tuple(commit for commit in commits if as_of is None or commit.recorded_at <= as_of)
-        version = kept[-1].version if kept else 0
+        version, digest = (kept[-1].version, kept[-1].digest) if kept else (0, "")
+        held = (_until(files, version), _until(series, version))
         return State(
-            version,
-            kept[-1].digest if kept else "",
-            kept,
-            tuple(row for row in files if row.version <= version),
-            tuple(row for row in series if row.version <= version),
-            tuple(row for row in groups if row.version <= version),
-            tuple(row for row in parts if row.version <= version),
-            tuple(row for row in builds if row.version <= version),
+            version, digest, kept, *held, _until(groups, version), _until(parts, version), _until(builds, version)
         )
 
     def commit(
@@ -343,6 +337,10 @@ _TABLE_OF: Final[dict[Callable[..., Any], str]] = {
 }
 _VALUES_OF: Final = {kind: attrgetter(*(field.name for field in fields(kind))) for kind in get_args(Row)}
 """What ``dataclasses.astuple`` gives, ten times as fast: every row is hashed whenever a catalog is read."""
+
+
+def _until(rows: Sequence[_Row], version: int) -> tuple[_Row, ...]:
+    return tuple(row for row in rows if row.version <= version)
 
 
 def _digest(before: str, head: Sequence[Any], rows: Sequence[Any]) -> str:

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import polars as pl
 import pyarrow as pa
@@ -83,36 +83,40 @@ def stream_parquet(
 
     The file is hashed while it is written. Without ``own_types`` it does not keep Arrow's types beside Parquet's.
     """
+    options = {"use_dictionary": list(texts), "write_statistics": list(keys), "store_schema": own_types}
     try:
         with replacing(target) as temporary:
-            with temporary.open("wb") as raw:
-                hashed = _Hashed(raw)
-                writer = pq.ParquetWriter(
-                    pa.PythonFile(hashed, mode="w"),
-                    schema,
-                    compression="zstd",
-                    compression_level=1,
-                    use_dictionary=list(texts),
-                    write_statistics=list(keys),
-                    write_page_checksum=True,
-                    write_batch_size=_BATCH,
-                    store_schema=own_types,
-                )
+            with temporary.open("wb") as raw, _writing(hashed := _Hashed(raw), schema, options) as writer:
                 stream = ParquetStream(writer)
-                try:
-                    yield stream
-                except BaseException:  # an interrupt too: the writer would finish a file that is closed already
-                    with suppress(OSError, pa.ArrowException):
-                        writer.close()
-                    raise
-                writer.close()
+                yield stream
             status = temporary.stat()
-            stream.stamp = Stamp(hashed.digest(), _footer(temporary), status.st_size, status.st_mtime_ns, status.st_ino)
+            marks = (status.st_size, status.st_mtime_ns, status.st_ino)
+            stream.stamp = Stamp(hashed.digest(), _footer(temporary), *marks)
     except (OSError, pa.ArrowException) as error:
         raise LakeError(
             f"{target} could not be written: {error}.",
             fix="Free space or repair the disk, then run again: nothing is lost.",
         ) from error
+
+
+@contextmanager
+def _writing(hashed: "_Hashed", schema: pa.Schema, options: Mapping[str, Any]) -> Iterator[pq.ParquetWriter]:
+    writer = pq.ParquetWriter(
+        pa.PythonFile(hashed, mode="w"),
+        schema,
+        compression="zstd",
+        compression_level=1,
+        write_page_checksum=True,
+        write_batch_size=_BATCH,
+        **options,
+    )
+    try:
+        yield writer
+    except BaseException:  # an interrupt too: the writer would finish a file that is closed already
+        with suppress(OSError, pa.ArrowException):
+            writer.close()
+        raise
+    writer.close()
 
 
 class _Hashed:

@@ -45,18 +45,27 @@ def changes(
     last = date.fromisoformat(build.last)
     own = [file for file in files if file.dataset in DATASETS and file.source == build.source]
     vanished = any(_hides(file, build, seen, now, open_) for file in own)
-    later, touched = False, dict.fromkeys(_readjusted(build, series), date.min)
-    for file, after in _news(own, build, seen, now):
-        day = schema_of(file.dataset).day
-        if file.first is not None and date.fromisoformat(file.first) > last and not _hidden(file, now):
-            later = later or file.dataset == "bars/1d"
-            continue
-        rows = open_(file, ["symbol", day, "known_at"]).filter(*_known(after, now))
-        later = later or (file.dataset == "bars/1d" and bool((rows[day] > last).any()))
-        back = rows.filter(pl.col(day) <= last).group_by("symbol").agg(pl.col(day).min())
-        for symbol, first in back.iter_rows():
+    news = list(_news(own, build, seen, now))
+    later = any(file.dataset == "bars/1d" and _is_later(file, last, now) for file, _ in news)
+    touched = dict.fromkeys(_readjusted(build, series), date.min)
+    for file, after in (entry for entry in news if not _is_later(entry[0], last, now)):
+        rows = _days(file, after, now, open_)
+        later = later or (file.dataset == "bars/1d" and bool((rows["day"] > last).any()))
+        for symbol, first in rows.filter(pl.col("day") <= last).group_by("symbol").agg(pl.col("day").min()).iter_rows():
             touched[symbol] = min(first, touched.get(symbol, first))
     return Changes(later, touched, vanished)
+
+
+def _is_later(file: FileRow, last: date, now: datetime | None) -> bool:
+    """Say whether all of ``file`` is known and speaks of later days."""
+    return file.first is not None and date.fromisoformat(file.first) > last and not _hidden(file, now)
+
+
+def _days(file: FileRow, after: datetime | None, now: datetime | None, open_: Open) -> pl.DataFrame:
+    """Return ``symbol`` and ``day`` of the rows that became known after a time."""
+    day = schema_of(file.dataset).day
+    rows = open_(file, ["symbol", day, "known_at"]).filter(*_known(after, now))
+    return rows.select("symbol", pl.col(day).alias("day"))
 
 
 def _news(

@@ -119,21 +119,25 @@ class Builder:
         found = self._bars.snapshot.unfinished(self._store.group_id(columns), token) if self._resumes else ()
         parts, states = [row.path for row in found], [row.states for row in found]
         known = self._bars.snapshot.states(states[-1:] if across else states) if found else None
+        waiting: list[FileRow] = []
+        for written in self._written(todo, known, counts):
+            if waiting:
+                self._store.keep(columns, Written(*waiting), token)
+                self._told(todo, len(parts))
+            waiting = [written.part, written.states]
+            parts.append(written.part.path)
+            states.append(written.states.path)
+        self._complete(todo, parts, states[-1:] if across else states, waiting)
+
+    def _written(self, todo: Todo, known: States | None, counts: "_Counts") -> Iterator[Written]:
+        """Write everything beyond what is ``known``; yield the parts, each with its states."""
         rows, stop = (None, 0) if known is None else (known.rows, int(known.notes["stop"]))
-        waiting: Written | None = None
         while stretch := self._next(todo, rows, stop):
             for part, new in self._parts(stretch, counts):
-                if waiting is not None:
-                    self._store.keep(columns, waiting, token)
-                    self._told(todo, len(parts))
-                file = self._store.states(columns, States(new, todo.sessions, self._notes(todo, stretch.stop)))
-                waiting = Written(part, file)
-                parts.append(part.path)
-                states.append(file.path)
-                rows = new if rows is None or across else table([rows, new])
+                held = States(new, todo.sessions, self._notes(todo, stretch.stop))
+                yield Written(part, self._store.states(todo.unit.columns, held))
+                rows = new if rows is None or todo.unit.across else table([rows, new])
             stop = stretch.stop
-        files = [] if waiting is None else [waiting.part, waiting.states]
-        self._complete(todo, parts, states[-1:] if across else states, files)
 
     def _next(self, todo: Todo, rows: pl.DataFrame | None, stop: int) -> Stretch | None:
         """Return what is built next, after the symbols of ``rows``, or from position ``stop`` on: as memory allows."""
@@ -156,31 +160,36 @@ class Builder:
 
     def _further(self, todo: Todo, counts: "_Counts") -> None:
         """Go on from what is stored: new sessions of known symbols, and some symbols from their beginning."""
-        build, before = todo.unit.build, todo.states
-        assert build is not None
-        assert before is not None
-        rebuilt = {str(symbol) for symbol in todo.symbols} - {str(symbol) for symbol in todo.kept} | set(todo.scratch)
-        stay = before.rows if todo.unit.across else before.rows.filter(~pl.col("symbol").is_in(sorted(rebuilt)))
-        paths, rows, files = list(build.part_paths), [stay], []
-        whole, first = len(todo.sessions), len(before.sessions)
-        if whole > first:
-            symbols = tuple(Symbol(symbol) for symbol in stay["symbol"])
-            stretch = Stretch(todo, symbols, int(before.notes["begin"]), first, whole, stay)
-            small = self._small(todo, paths)
-            if len(small) < DELTAS:
-                written = list(self._parts(stretch, counts))
-            else:
-                written = [self._folded(stretch, small, counts)]
-                paths = paths[: -len(small)]
-            rows = [new for _, new in written]
-            files = [part for part, _ in written]
+        assert todo.unit.build is not None
+        assert todo.states is not None
+        paths, whole = list(todo.unit.build.part_paths), len(todo.sessions)
+        there = todo.symbols if todo.unit.across else todo.staying
+        stay = todo.states.rows.filter(pl.col("symbol").is_in([str(symbol) for symbol in there]))
+        written: list[tuple[FileRow, pl.DataFrame]] = []
+        if whole > len(todo.states.sessions):
+            paths, written = self._new_sessions(todo, stay, paths, counts)
+        rows = [new for _, new in written] or [stay]
         if todo.scratch:
-            for part, new in self._parts(Stretch(todo, todo.scratch, 0, 0, whole, None), counts):
-                files.append(part)
-                rows.append(new)
+            anew = list(self._parts(Stretch(todo, todo.scratch, 0, 0, whole, None), counts))
+            written += anew
+            rows += [new for _, new in anew]
         held = table([part.select(rows[-1].columns) for part in rows])
         states = self._store.states(todo.unit.columns, States(held, todo.sessions, self._notes(todo, whole)))
+        files = [file for file, _ in written]
         self._complete(todo, [*paths, *(file.path for file in files)], [states.path], [*files, states])
+
+    def _new_sessions(
+        self, todo: Todo, stay: pl.DataFrame, paths: list[str], counts: "_Counts"
+    ) -> tuple[list[str], list[tuple[FileRow, pl.DataFrame]]]:
+        """Write the new sessions of the symbols that ``stay``; return the paths still needed, and what was written."""
+        assert todo.states is not None
+        symbols = tuple(Symbol(symbol) for symbol in stay["symbol"])
+        begin, first = int(todo.states.notes["begin"]), len(todo.states.sessions)
+        stretch = Stretch(todo, symbols, begin, first, len(todo.sessions), stay)
+        small = self._small(todo, paths)
+        if len(small) < DELTAS:
+            return paths, list(self._parts(stretch, counts))
+        return paths[: -len(small)], [self._folded(stretch, small, counts)]
 
     def _folded(self, stretch: Stretch, small: Sequence[str], counts: "_Counts") -> tuple[FileRow, pl.DataFrame]:
         """Write the new sessions together with those of ``small``, the last parts; return it as ``_parts`` does."""

@@ -82,6 +82,11 @@ class Todo:
         return self.states is None
 
     @property
+    def staying(self) -> tuple[Symbol, ...]:
+        """The kept symbols that are gone on with."""
+        return tuple(symbol for symbol in self.kept if symbol not in set(self.scratch))
+
+    @property
     def fresh(self) -> bool:
         """Whether nothing is to be built."""
         return self.states is not None and not self.scratch and len(self.states.sessions) == len(self.sessions)
@@ -143,43 +148,48 @@ class Planner:
         except LakeError:
             return self._whole(unit)
         changes = self._bars.snapshot.changes(unit.build)
-        selected = set(self._bars.selection)
-        touched = {symbol for symbol in changes.touched if symbol in selected}
-        last, end = states.sessions[-1].item(), self._config.data.end
-        if changes.vanished or (end is not None and end < last):
+        touched = {symbol for symbol in changes.touched if symbol in set(self._bars.selection)}
+        market = None if changes.vanished else self._market(states, reread=bool(touched), later=changes.later)
+        if market is None:
             return self._whole(unit)
-        sessions, symbols = states.sessions, known_symbols(states)
-        if touched or states.notes["selection"] != self.selection:
+        todo = self._rest(unit, states, market, touched, seen=not changes.none)
+        return self._whole(unit, set(states.rows.filter("stored")["symbol"])) if todo is None else todo
+
+    def _market(self, states: States, *, reread: bool, later: bool) -> tuple[Days, tuple[Symbol, ...]] | None:
+        """Return the panel's sessions and symbols; None if what is stored lies on other sessions."""
+        last, end = states.sessions[-1].item(), self._config.data.end
+        if end is not None and end < last:
+            return None
+        if reread or states.notes["selection"] != self.selection:
             sessions, symbols = self._everything
-            if not np.array_equal(sessions[: len(states.sessions)], states.sessions):
-                return self._whole(unit)
-        elif changes.later:
-            later, having = self._bars.after(last)
-            sessions = np.concatenate([sessions, later])
-            symbols = tuple(sorted({*symbols, *having}))
-        return self._rest(unit, states, (sessions, symbols), touched, seen=not changes.none)
+            same = np.array_equal(sessions[: len(states.sessions)], states.sessions)
+            return (sessions, symbols) if same else None
+        if not later:
+            return states.sessions, known_symbols(states)
+        new, having = self._bars.after(last)
+        return np.concatenate([states.sessions, new]), tuple(sorted({*known_symbols(states), *having}))
 
     def _rest(
         self, unit: Unit, states: States, market: tuple[Days, tuple[Symbol, ...]], touched: set[str], *, seen: bool
-    ) -> Todo:
+    ) -> Todo | None:
+        """Return what is to be built beside what is stored; None: it cannot be gone on with, or is not worth it."""
         sessions, symbols = market
         stored = set(states.rows.filter("stored")["symbol"])
-        kept = tuple(symbol for symbol in symbols if symbol in stored or self._wanted(symbol))
+        kept = self._kept(symbols, stored)
         scratch = tuple(symbol for symbol in kept if symbol in touched or symbol not in stored)
         if unit.across and (scratch or touched or symbols != known_symbols(states)):
-            return self._whole(unit, stored)
-        done = Todo(unit, sessions, symbols, kept, states, scratch, seen)
-        if done.fresh:
-            return done
-        return done if len(scratch) <= MANY * len(kept) and _resumable(done, states) else self._whole(unit, stored)
+            return None
+        todo = Todo(unit, sessions, symbols, kept, states, scratch, seen)
+        worth = todo.fresh or (len(scratch) <= MANY * len(kept) and _resumable(todo, states))
+        return todo if worth else None
 
     def _whole(self, unit: Unit, stored: Set[str] = frozenset()) -> Todo:
         sessions, symbols = self._everything
-        kept = tuple(symbol for symbol in symbols if self._wanted(symbol) or symbol in stored)
-        return Todo(unit, sessions, symbols, kept)
+        return Todo(unit, sessions, symbols, self._kept(symbols, stored))
 
-    def _wanted(self, symbol: str) -> bool:
-        return self._chosen is None or symbol in self._chosen
+    def _kept(self, symbols: tuple[Symbol, ...], stored: Set[str]) -> tuple[Symbol, ...]:
+        chosen = set(symbols) if self._chosen is None else self._chosen
+        return tuple(symbol for symbol in symbols if symbol in chosen or symbol in stored)
 
     @cached_property
     def _everything(self) -> tuple[Days, tuple[Symbol, ...]]:
