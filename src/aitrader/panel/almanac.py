@@ -17,17 +17,17 @@ THURSDAY: Final = 3
 """Weekday of 1970-01-01, Monday being 0."""
 
 
-def almanac(panel: Panel, what: str, start: int, stop: int) -> Numbers:
-    """Return what the calendar says of the panel's bars ``start`` up to, not including, ``stop``.
+def almanac(panel: Panel, what: str) -> Numbers:
+    """Return what the calendar says of each of the panel's bars.
 
     ``what`` is a key of the table below, or ``bar_of_session``. NaN on a day that is no session of the calendar.
     """
-    places = timeline(panel.calendar).places(panel.sessions[start:stop])
+    places = timeline(panel.calendar).places(panel.sessions)
     if what in _BY_SESSION:
         return np.where(places >= 0, _numbers(panel.calendar, what)[places], np.nan)
     if panel.starts is None:
         return np.where(places >= 0, 0.0, np.nan)
-    since = panel.starts[start:stop] - timeline(panel.calendar).opens[places]
+    since = panel.starts - timeline(panel.calendar).opens[places]
     return np.maximum(since // STEPS[panel.timeframe], 0).astype(np.float64)  # an hour's stamp may precede the open
 
 

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from itertools import pairwise
 from queue import SimpleQueue
 from typing import Final
@@ -162,6 +162,7 @@ class Build:
         self._staged: Sequence[Grid] = ()
         self._grids: dict[int, Grid] = {}
         self._longer: dict[str, Longer] = {}
+        self._said: Final = cache(partial(almanac, panel))
 
     def blocks(
         self, *, executor: Executor | None = None, progress: Watch | None = None, out: Values | None = None
@@ -239,7 +240,7 @@ class Build:
             ages = self.panel.ages(rows, span.start, span.stop)
             if instruction.op == "age":
                 return ages
-            return np.where(ages >= 0, almanac(self.panel, instruction.params[0], span.start, span.stop), np.nan)
+            return np.where(ages >= 0, self._said(instruction.params[0])[span.start : span.stop], np.nan)
         if instruction.op == "within_session":
             return self._alone(self.program.views[number], rows, span)
         if instruction.op in self._longer:
