@@ -159,33 +159,46 @@ def write_settings() -> Callable[[Path, Mapping[str, str]], None]:
     return write
 
 
-@pytest.fixture
-def root(
-    bare_root: Path,
-    write_settings: Callable[..., None],
-    made_bars: Callable[..., pl.DataFrame],
-    store_bars: Callable[..., None],
-) -> Path:
-    """A root with twelve symbols, 130 sessions and a model to train, whose gate lets everything through."""
-    write_settings(bare_root, LEARNING)
-    store_bars(bare_root, made_bars(sessions=130))
-    return bare_root
-
-
 @pytest.fixture(scope="session")
-def trained_once(
+def new_root(
     tmp_path_factory: pytest.TempPathFactory,
     write_settings: Callable[..., None],
     made_bars: Callable[..., pl.DataFrame],
     store_bars: Callable[..., None],
-) -> Path:
+) -> Callable[..., Path]:
+    """Make a root with these settings and the bars of twelve symbols: ``new_root(settings, sessions=40)``.
+
+    Making one costs more than copying it: what many tests begin with is made once and copied for each.
+    """
+
+    def make(settings: Mapping[str, str], sessions: int) -> Path:
+        folder = tmp_path_factory.mktemp("made") / "root"
+        for name in ("config", "data_lake", "logs", "state"):
+            (folder / name).mkdir(parents=True)
+        (folder / MARKER).write_text("mode: paper\n")
+        write_settings(folder, settings)
+        store_bars(folder, made_bars(sessions=sessions))
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def learning_once(new_root: Callable[..., Path]) -> Path:
+    """A root with twelve symbols, 130 sessions and a model to train, whose gate lets everything through."""
+    return new_root(LEARNING, sessions=130)
+
+
+@pytest.fixture
+def root(learning_once: Path, bare_root: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(learning_once, bare_root, dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="session")
+def trained_once(learning_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same root with its model trained up to 2013-07-26; copy it before use."""
-    folder = tmp_path_factory.mktemp("trained")
-    for name in ("config", "data_lake", "logs", "state"):
-        (folder / name).mkdir()
-    (folder / MARKER).write_text("mode: paper\n")
-    write_settings(folder, LEARNING)
-    store_bars(folder, made_bars(sessions=130))
+    folder = Path(shutil.copytree(learning_once, tmp_path_factory.mktemp("trained") / "root"))
     assert main(["train", "--end", "2013-07-26", "--root", str(folder)]) == 0
     return folder
 
@@ -270,14 +283,42 @@ EVEN = {
 }
 
 
-@pytest.fixture
-def even_root(
-    bare_root: Path,
-    write_settings: Callable[..., None],
-    made_bars: Callable[..., pl.DataFrame],
-    store_bars: Callable[..., None],
-) -> Path:
+@pytest.fixture(scope="session")
+def even_once(new_root: Callable[..., Path]) -> Path:
     """A root with bars of twelve symbols through 2013-08-09 and a strategy without a model: equal parts, weekly."""
-    write_settings(bare_root, EVEN)
-    store_bars(bare_root, made_bars(sessions=40))
-    return bare_root
+    return new_root(EVEN, sessions=40)
+
+
+@pytest.fixture
+def even_root(even_once: Path, bare_root: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(even_once, bare_root, dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="session")
+def even_book_once(even_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same root with a book that traded in the morning of 2013-08-08; copy it before use."""
+    folder = Path(shutil.copytree(even_once, tmp_path_factory.mktemp("even") / "root"))
+    assert main(["trade", "--now", "2013-08-08T09:36-04:00", "--root", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def even_book(even_book_once: Path, bare_root: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(even_book_once, bare_root, dirs_exist_ok=True))
+
+
+@pytest.fixture(scope="session")
+def traded_once(trained_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained root after its first decision: three symbols, decided on 2013-08-07; copy it before use."""
+    folder = Path(shutil.copytree(trained_once, tmp_path_factory.mktemp("traded") / "root"))
+    wide = ("--set", "risk.max_position=40%", "--set", "risk.max_order_equity_share=40%")
+    assert main(["trade", "--now", "2013-08-08T09:36-04:00", *wide, "--root", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def traded(traded_once: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(traded_once, tmp_path / "traded"))

@@ -20,22 +20,6 @@ WHY = ("--reason", "the statement of the broker")
 NOON = datetime(2013, 8, 8, 16, 0, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def traded_once(trained_once, tmp_path_factory):
-    """The trained root after its first decision: three symbols, decided on 2013-08-07."""
-    from aitrader.cli.app import main
-
-    folder = tmp_path_factory.mktemp("traded") / "root"
-    shutil.copytree(trained_once, folder)
-    assert main(["trade", *OPEN, *LIMITS, "--root", str(folder)]) == 0
-    return folder
-
-
-@pytest.fixture
-def traded(traded_once, tmp_path):
-    return Path(shutil.copytree(traded_once, tmp_path / "traded"))
-
-
 def book(root):
     return root / "state" / "main"
 

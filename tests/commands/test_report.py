@@ -1,9 +1,7 @@
 """aitrader report: one session of a book, as a page and as data."""
 
 import json
-import shutil
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 from lxml import html
@@ -11,22 +9,6 @@ from lxml import html
 LIMITS = ("--set", "risk.max_position=40%", "--set", "risk.max_order_equity_share=40%")
 OPEN = ("--now", "2013-08-08T09:36-04:00")
 EVENING = ("--now", "2013-08-08T18:00-04:00")
-
-
-@pytest.fixture(scope="module")
-def traded_once(trained_once, tmp_path_factory):
-    """The trained root after its first decision: three symbols, decided on 2013-08-07."""
-    from aitrader.cli.app import main
-
-    folder = tmp_path_factory.mktemp("traded") / "root"
-    shutil.copytree(trained_once, folder)
-    assert main(["trade", *OPEN, *LIMITS, "--root", str(folder)]) == 0
-    return folder
-
-
-@pytest.fixture
-def traded(traded_once, tmp_path):
-    return Path(shutil.copytree(traded_once, tmp_path / "traded"))
 
 
 def made(ran, root):

@@ -13,9 +13,8 @@ TRADE = ("trade", "--now", "2013-08-08T09:36-04:00")
 
 
 @pytest.fixture
-def traded(even_root, run_cli):
-    assert run_cli(*TRADE, root=even_root).code == 0
-    return even_root
+def traded(even_book):
+    return even_book
 
 
 @pytest.mark.parametrize("name", ["state", "state/main", "state/main/journal.sqlite", "state/main/paper.sqlite"])

@@ -26,9 +26,8 @@ def write(root, event):
 
 
 @pytest.fixture
-def book(run_cli, even_root):
-    assert run_cli("trade", *OPEN, root=even_root).code == 0
-    return even_root
+def book(even_book):
+    return even_book
 
 
 def shown(ran, number=0):

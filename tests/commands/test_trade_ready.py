@@ -20,9 +20,8 @@ def statuses(ran):
 
 
 @pytest.fixture
-def book(run_cli, even_root):
-    assert run_cli("trade", "--now", "2013-08-08T09:36-04:00", root=even_root).code == 0
-    return even_root
+def book(even_book):
+    return even_book
 
 
 def test_a_book_that_agrees_is_ready(run_cli, book, files_in):
