@@ -129,7 +129,7 @@ def export(
     known = [info.name for info in snapshot.datasets()]
     if dataset not in known:
         raise unknown_name("dataset", dataset, known)
-    rows, day = _rows(config, snapshot, dataset, cut)
+    rows, day, features = _rows(config, snapshot, dataset, cut)
     wanted = sorted({str(parse_symbol(symbol)) for symbol in cut.symbols or ()})
     rows = _filtered(rows, day, wanted, cut)
     if rows.is_empty():
@@ -146,7 +146,7 @@ def export(
         last if isinstance(last, date) else None,
         _sha256(out),
         snapshot.version,
-        (*_absent(rows, wanted, dataset), *_stale(snapshot, dataset, rows.columns)),
+        (*_absent(rows, wanted, dataset), *_stale(snapshot, dataset, features)),
     )
 
 
@@ -170,21 +170,34 @@ def _refuse_wrong_call(lake_path: Path, dataset: str, out: Path, cut: Cut) -> No
         raise UsageError(f"The end {cut.end} lies before the start {cut.start}.", fix=fix)
 
 
-def _rows(config: Config, snapshot: Snapshot, dataset: str, cut: Cut) -> tuple[pl.DataFrame, str]:
+def _rows(config: Config, snapshot: Snapshot, dataset: str, cut: Cut) -> tuple[pl.DataFrame, str, Sequence[str]]:
+    """Return the rows, the name of their day, and the names under which the lake holds their features."""
     family, _, timeframe = dataset.partition("/")
+    if family == "features" and cut.feature_set is not None:
+        names = _stored_names(config, snapshot, timeframe, cut.feature_set)
+        frame = snapshot.feature_frame(list(dict.fromkeys(names.values())), timeframe)
+        rows = frame.select("symbol", "session", **{wanted: pl.col(stored) for wanted, stored in names.items()})
+        return rows, "session", list(names.values())
     if family == "features":
-        return snapshot.feature_frame(_names(config, cut.feature_set), timeframe), "session"
+        rows = snapshot.feature_frame(None, timeframe)
+        return rows, "session", rows.columns
     if family == "bars":
-        return snapshot.bars(cut.symbols, cut.start, cut.end, config.data.source), "session"
-    return snapshot.read(dataset), schema_of(dataset).day
+        return snapshot.bars(cut.symbols, cut.start, cut.end, config.data.source), "session", []
+    return snapshot.read(dataset), schema_of(dataset).day, []
 
 
-def _names(config: Config, name: str | None) -> list[str] | None:
-    if name is None:
-        return None
-    from aitrader.jobs.assembly.learning import feature_set  # heavy: the expression language and its kernels
+def _stored_names(config: Config, snapshot: Snapshot, timeframe: str, name: str) -> dict[str, str]:
+    """Return the stored name of each feature of a set: equal formulas are stored once, under one of their names."""
+    from aitrader.jobs.assembly.feature_bars import Bars  # heavy: the expression language and its kernels
+    from aitrader.jobs.assembly.feature_units import stored_key
+    from aitrader.jobs.assembly.learning import feature_set
 
-    return [spec.name for spec in feature_set(config, name)]
+    specs, builds = feature_set(config, name), snapshot.builds(timeframe)
+    columns = {key: snapshot.column_names(build)[key] for key, build in builds.items()}
+    lacking = [spec for spec in specs if spec.name not in columns.values()]
+    bars = Bars(config, snapshot) if lacking and columns else None
+    twins = {spec.name: columns.get(stored_key(spec, config, bars), spec.name) for spec in lacking} if bars else {}
+    return {spec.name: twins.get(spec.name, spec.name) for spec in specs}
 
 
 def _filtered(rows: pl.DataFrame, day: str, symbols: Sequence[str], cut: Cut) -> pl.DataFrame:
@@ -202,9 +215,8 @@ def _absent(rows: pl.DataFrame, wanted: Sequence[str], dataset: str) -> list[str
     return [f"{dataset} has no rows of {', '.join(absent)}"] if absent else []
 
 
-def _stale(snapshot: Snapshot, dataset: str, columns: Sequence[str]) -> list[str]:
-    family, _, timeframe = dataset.partition("/")
-    stale = set(snapshot.stale_features(timeframe)) & set(columns) if family == "features" else set()
+def _stale(snapshot: Snapshot, dataset: str, features: Sequence[str]) -> list[str]:
+    stale = set(snapshot.stale_features(dataset.partition("/")[2])) & set(features) if features else set()
     return [f"{counted(len(stale), 'feature')} older than the bars; run `aitrader calculate-features`"] if stale else []
 
 

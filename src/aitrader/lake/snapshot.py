@@ -216,7 +216,10 @@ class Snapshot:
         missing = [name for name in wanted if name not in stored]
         if missing or not wanted:
             lacking = f"{len(missing)} of the wanted features" if missing and stored else f"features/{timeframe}"
-            raise LakeError(f"The lake does not hold {lacking}.", fix="Run `aitrader calculate-features`.")
+            raise LakeError(
+                f"The lake does not hold {lacking}.",
+                fix="Run `aitrader calculate-features`, with --feature-set for what `features.compute` does not name.",
+            )
         on = ["symbol", "session"]
         frames = [
             self._frame(build, {name: stored[name][0] for name in wanted if stored[name][1] == build})
