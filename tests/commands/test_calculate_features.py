@@ -229,3 +229,24 @@ def test_an_empty_lake_is_an_error_of_its_data(run_cli, bare_root):
 def test_a_second_run_at_the_same_time_is_refused(run_cli, root):
     with Lake.open(root / "data_lake") as lake, lake.writer("features/1d"):
         assert run_cli("calculate-features", root=root).code == 6
+
+
+def test_nothing_to_compute_is_a_wrong_call(run_cli, root):
+    ran = run_cli("calculate-features", "--set", "features.compute=[]", root=root)
+
+    assert ran.code == 2
+    assert "`features.compute` is empty" in ran.err
+
+
+def test_a_formula_with_two_names_is_exported_under_both(run_cli, root, tmp_path):
+    out = tmp_path / "gaps.parquet"
+    settings = ("--set", "features.sets={gaps: [my_gap, gap]}")
+
+    assert run_cli("calculate-features", "--feature-set", "gaps", *settings, root=root).code == 0
+    ran = run_cli("lake", "export", "features/1d", "--feature-set", "gaps", "--out", out, *settings, root=root)
+
+    assert ran.code == 0, ran.err
+    rows = pl.read_parquet(out)
+    assert rows.columns == ["symbol", "session", "my_gap", "gap"]
+    assert rows["my_gap"].is_not_null().any()
+    assert rows["my_gap"].equals(rows["gap"].alias("my_gap"))

@@ -154,6 +154,26 @@ def test_a_name_with_two_meanings_is_refused(sets, custom):
         _names(["rsi"], sets=sets, custom=custom)
 
 
+@pytest.mark.parametrize("name", ["close", "traded_volume", "log", "where", "month_end"])
+def test_a_name_that_means_something_in_every_text_is_refused(name):
+    with pytest.raises(ConfigError, match=f"'{name}' is a"):
+        _names(["rsi"], custom={name: "open / close.shift(1)"})
+
+
+def test_a_bracket_that_is_not_closed_is_answered_with_an_example():
+    with pytest.raises(ConfigError, match="is not a feature with settings") as caught:
+        _names(["rsi(bars=5"])
+
+    assert caught.value.fix == "Write it as momentum(bars=60)."
+
+
+def test_texts_that_use_each_other_are_refused_with_their_way():
+    with pytest.raises(ConfigError) as caught:
+        _names(["a"], custom={"a": "b + 1", "b": "a - 1"})
+
+    assert str(caught.value) == "features.custom.a: 'a' is defined by itself: a > b > a."
+
+
 @pytest.mark.parametrize("name", ["My_gap", "1st", "a b", "", "a" * 65])
 def test_a_name_that_is_no_name_is_refused(name):
     with pytest.raises(ConfigError, match="is not a name"):

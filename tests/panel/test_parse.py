@@ -192,14 +192,17 @@ def test_an_expression_is_read_back_from_its_text(expr: Expr):
         assert parse(expr.key) == expr
 
 
-def test_an_unknown_name_is_answered_with_all_that_are_known_columns_first():
-    features = {f"feature_{number:02d}": lambda: CLOSE for number in range(60)}
+@pytest.mark.parametrize(
+    ("known", "listed"),
+    [(2, "feature_00, feature_01"), (60, "60 features, listed by `aitrader features ls`")],
+)
+def test_an_unknown_name_is_answered_with_the_columns_and_then_the_features_or_where_they_are_listed(known, listed):
+    features = {f"feature_{number:02d}": lambda: CLOSE for number in range(known)}
 
     with pytest.raises(ConfigError) as caught:
         parse("qqq", ["close", "volume"], features=features)
 
-    listed = caught.value.fix.partition("Known: ")[2].rstrip(".").split(", ")
-    assert listed == ["close", "volume", *features]
+    assert caught.value.fix == f"Known: close, volume, {listed}."
 
 
 @settings(max_examples=300, deadline=None)

@@ -20,7 +20,7 @@ from aitrader.features.feature import (
 )
 from aitrader.features.sets import SETS, Item
 from aitrader.panel.expr import Expr
-from aitrader.panel.parse import parse
+from aitrader.panel.parse import RESERVED, parse
 from aitrader.panel.plan import groups_of
 from aitrader.panel.scale import level_dependent
 from aitrader.registry import unknown_name
@@ -29,6 +29,7 @@ FAMILY: Final = "family:"
 """Begins an item that means a family, or a pattern of families: what in it is free of the level, as models need it."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_CALLS: Final = "Write it as momentum(bars=60)."
 _CALL: Final = re.compile(r"([A-Za-z][A-Za-z0-9_]*)\((.*)\)")
 
 
@@ -73,6 +74,10 @@ class _Chooser:
                     f"features.custom: {name!r} is not a name.",
                     fix="Names begin with a small letter, then small letters, digits and underscores.",
                 )
+            if name in RESERVED:
+                raise ConfigError(
+                    f"features.custom: {name!r} is a column or a function of the language.", fix="Give it another name."
+                )
         meanings = [("a built-in feature", self.features), ("a custom feature", self.custom), ("a set", own_sets)]
         for position, (what, names) in enumerate(meanings):
             for other, others in [*meanings[position + 1 :], ("a built-in set", SETS)]:
@@ -103,6 +108,8 @@ class _Chooser:
         call = _CALL.fullmatch(name)
         if call:
             return [self.with_settings(call[1], _settings_of(name, call[2]))]
+        if "(" in name:
+            raise ConfigError(f"{name!r} is not a feature with settings.", fix=_CALLS)
         matching = [known for known in (*self.features, *self.custom) if fnmatchcase(known, name)]
         if not matching:
             raise self.unknown("feature or set", name, {*self.features, *self.custom, *self.sets})
@@ -160,9 +167,7 @@ class _Chooser:
     def text(self, name: str, inside: tuple[str, ...]) -> Expr:
         """Return a custom feature's expression; it may use registered features and other custom ones by name."""
         if name in inside:
-            raise ConfigError(
-                f"features.custom: {name!r} is defined by itself: {' > '.join([*inside, name])}.", fix="Remove one."
-            )
+            raise ConfigError(f"{name!r} is defined by itself: {' > '.join([*inside, name])}.", fix="Remove one.")
         known: dict[str, Callable[..., Expr]] = {
             other: partial(feature.expression, self.market) for other, feature in self.features.items()
         }
@@ -179,7 +184,7 @@ def _settings_of(item: str, text: str) -> dict[str, str]:
     """Return the settings of a name such as ``momentum(bars=60)``."""
     pairs = [part.partition("=") for part in text.split(",") if part.strip()]
     if any(not equals or not value.strip() for _, equals, value in pairs):
-        raise ConfigError(f"{item!r} is not a feature with settings.", fix="Write it as momentum(bars=60).")
+        raise ConfigError(f"{item!r} is not a feature with settings.", fix=_CALLS)
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 

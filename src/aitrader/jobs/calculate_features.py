@@ -117,6 +117,8 @@ def calculate_features(
 
     Raises
     ------
+    UsageError
+        No feature is wanted, or a symbol has no bars.
     UnknownNameError
         A set or feature has no such name.
     InsufficientDataError
@@ -128,6 +130,11 @@ def calculate_features(
     """
     started, wanted = clock(), wanted or Wanted()
     specs = feature_set(config, *(wanted.sets or config.features.compute))
+    if not specs:
+        raise UsageError(
+            "There is nothing to compute: `features.compute` is empty.",
+            fix="Name sets in it, or one with --feature-set.",
+        )
     refuse_lacking(specs, COLUMNS, ())
     with open_lake(root, clock) as lake:
         with nullcontext() if wanted.dry_run else lake.writer(f"features/{TIMEFRAME}"):

@@ -24,6 +24,7 @@ from aitrader.panel.when import WORDS
 MAX_LENGTH: Final = 1000
 MAX_DEPTH: Final = 40
 MAX_SHOWN: Final = 120
+MAX_LISTED: Final = 24
 
 Named = Mapping[str, Callable[..., Expr]]
 """Features that a text may use by name: settings as keywords -> expression."""
@@ -41,6 +42,9 @@ _FUNCTIONS: Final[Named] = {
     "age": age,
     **WORDS,
 }
+RESERVED: Final = frozenset({*COLUMNS, *_FUNCTIONS})
+"""Names with a meaning of their own in every text, which no feature of a user may take."""
+
 _METHODS: Final = METHODS | {*UNARY, "clip", "autocorr", "decay_linear"}
 
 
@@ -224,7 +228,10 @@ class _Reader:
     def unknown(self, node: ast.AST, what: str, name: str, known: Collection[str]) -> ConfigError:
         near = difflib.get_close_matches(name, sorted(known), n=1)
         columns = sorted(self.columns.intersection(known))
-        listed = [*columns, *sorted(set(known).difference(columns))]
+        features = set(self.features).intersection(known)
+        listed = [*columns, *sorted(set(known).difference(columns, features))]
+        others = f"{len(features)} features, listed by `aitrader features ls`"
+        listed += [others] if len(features) > MAX_LISTED else sorted(features)
         fix = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(listed)}."
         return self.wrong(node, f"there is no {what} {name!r}", fix)
 
