@@ -141,6 +141,12 @@ def test_a_long_history_is_cut_without_a_trace(make_panel, monkeypatch):
     monkeypatch.setattr(running, "BLOCK_BARS", 200)
 
     np.testing.assert_array_equal(plan(exprs).run(panel, min_names=1), expected)
+    with ThreadPoolExecutor(2) as executor:
+        streamed = np.empty_like(expected)
+        for block in Build(plan(exprs), panel, min_names=1).blocks(executor=executor):
+            streamed[:, block.rows, block.bars] = block.values
+            assert block.values.shape[2] < 3000
+    np.testing.assert_array_equal(streamed, expected)
 
 
 def test_an_empty_panel_gives_an_empty_answer(make_panel):

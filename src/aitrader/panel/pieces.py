@@ -1,6 +1,7 @@
 """Builds in pieces that travel: passes over many symbols run elsewhere, cross-sections and what comes of them here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -11,7 +12,7 @@ from aitrader.domain.symbols import Symbol
 from aitrader.panel.assemble import Pass
 from aitrader.panel.machine import Span
 from aitrader.panel.panel import Grid, Panel
-from aitrader.panel.program import Block, Build, Program, State, States, Values, Walk
+from aitrader.panel.program import Block, Build, Program, State, States, Values, Walk, in_order
 from aitrader.panel.timeline import Timeframe, Times
 
 PIECE_BYTES: Final = 16 << 20
@@ -134,15 +135,20 @@ class _Sent(Walk):
         self._spread = build
         self._states: dict[int, States] = {}
 
+    def blocks(self, rows: Sequence[slice], executor: Executor | None, ahead: int) -> Iterator[Block]:
+        """Yield the blocks of these symbols."""
+        yield from in_order(self.block, rows, executor, ahead)
+
     def block(self, rows: slice) -> Block:
         """Run the pass on some symbols; their staged grids, states and, if there is a place for them, values stay."""
         done = self._spread.place.compute(self._spread.program, self._spread.piece(self._stage, rows))
         self.staged[:, rows] = done.staged
         self._states[rows.start] = done.states
+        bars = slice(0, self._build.panel.shape[1] - self._build.first)
         if self._out is None or self._stage.staged:
-            return Block(rows, done.values, done.values)
+            return Block(rows, bars, done.values, done.values)
         self._out[:, rows] = done.values
-        return Block(rows, self._out[:, rows], self._out)
+        return Block(rows, bars, self._out[:, rows], self._out)
 
     def give_back(self, block: Block) -> None:
         """Forget a block, which has memory of its own."""

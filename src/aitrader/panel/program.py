@@ -6,7 +6,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from itertools import pairwise
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Final
 
 import numpy as np
@@ -46,13 +46,15 @@ States = Mapping[str, State]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some symbols' values, shape (features, symbols of the block, bars), float32; ``rows`` are their places.
+    """Some symbols' values, shape (features, symbols and bars of the block), float32; ``rows`` are the symbols' places.
 
+    ``bars`` are those of the build, counted from its first: all of them, or, streamed, a part of a long history.
     A block that was not written into the caller's own array is overwritten once the next one is asked for; ``buffer``
     is the memory it stands in.
     """
 
     rows: slice
+    bars: slice
     values: Values
     buffer: Values
 
@@ -170,7 +172,8 @@ class Build:
         """Yield the values of the symbols in order, a few symbols at a time.
 
         They are written into ``out``, shape (expressions, symbols, bars from ``first`` on), if given, else into buffers
-        that are used again, so that memory stays small whatever the panel.
+        that are used again, so that memory stays small whatever the panel; a long history then comes in parts, each for
+        all symbols before the next one.
         """
         symbols, bars = self.panel.shape
         if not symbols or (bars <= self.first and not self.program.passes[-1].staged):
@@ -181,8 +184,8 @@ class Build:
         done = 0
         for stage in self.program.passes:
             walk = self.walk(stage, count, out)
-            for block in _in_order(walk.block, rows, executor, self.ahead):
-                done += 1
+            for block in walk.blocks(rows, executor, self.ahead):
+                done += block.bars.stop == bars - self.first
                 if progress:
                     progress(done, len(rows) * len(self.program.passes))
                 if not stage.staged:
@@ -334,11 +337,23 @@ class Walk:
             spans.append(Span(max(begin - warmup, 0), begin, end, max(begin, first), resumed))
         return spans
 
+    def blocks(self, rows: Sequence[slice], executor: Executor | None, ahead: int) -> Iterator[Block]:
+        """Yield the blocks of these symbols: whole, or streamed in parts of a long history."""
+        if self._out is not None or self._stage.staged:
+            yield from in_order(self.block, rows, executor, ahead)
+            return
+        for span in self._spans:
+            yield from in_order(partial(self._part, [span]), rows, executor, ahead)
+
     def block(self, rows: slice) -> Block:
         """Run the pass on some symbols. Writes only their rows, so that blocks may run at the same time."""
-        output, block = self._output(rows)
+        return self._part(self._spans, rows)
+
+    def _part(self, spans: Sequence[Span], rows: slice) -> Block:
+        """Run some consecutive spans, those before which have run."""
+        output, block = self._output(spans, rows)
         cells = self._taken()
-        for span in self._spans:
+        for span in spans:
             shape = (self._machine.registers, rows.stop - rows.start, span.stop - span.start)
             grid = cells[: int(np.prod(shape))].reshape(shape)
             for register, number in self._stage.loads:
@@ -357,29 +372,35 @@ class Walk:
         bars, names = self._build.panel.shape[1], self._build.program.recursions
         return {names[number]: State(min(self._lags[number], bars), values) for number, values in self._memory.items()}
 
-    def _output(self, rows: slice) -> tuple[Output, Block]:
-        bars = self._build.panel.shape[1] - self._build.first
+    def _output(self, spans: Sequence[Span], rows: slice) -> tuple[Output, Block]:
+        first = self._build.first
+        bars = slice(spans[0].shown - first, spans[-1].stop - first)
         if self._stage.staged:
             nothing = np.empty((0, 0, 0), dtype=np.float32)
-            return Output(nothing, 0, 0), Block(rows, nothing, nothing)
+            return Output(nothing, 0, 0), Block(rows, bars, nothing, nothing)
         if self._out is not None:
-            return Output(self._out, 0, self._build.first), Block(rows, self._out[:, rows], self._out)
-        shape = (len(self._build.program.exprs), rows.stop - rows.start, bars)
-        if self._values.empty():
-            buffer = np.empty(len(self._build.program.exprs) * self._symbols * bars, dtype=np.float32)
-        else:
-            buffer = self._values.get()
+            return Output(self._out, 0, first), Block(rows, bars, self._out[:, rows, bars], self._out)
+        buffer = self._buffer()
+        shape = (len(self._build.program.exprs), rows.stop - rows.start, bars.stop - bars.start)
         values = buffer[: int(np.prod(shape))].reshape(shape)
-        return Output(values, rows.start, self._build.first), Block(rows, values, buffer)
+        return Output(values, rows.start, spans[0].shown), Block(rows, bars, values, buffer)
+
+    def _buffer(self) -> Values:
+        try:
+            return self._values.get_nowait()
+        except Empty:
+            longest = max(span.stop - span.shown for span in self._spans)
+            return np.empty(len(self._build.program.exprs) * self._symbols * longest, dtype=np.float32)
 
     def _taken(self) -> NDArray[np.float64]:
-        if not self._cells.empty():
-            return self._cells.get()
-        longest = max(span.stop - span.start for span in self._spans)
-        return np.empty(self._machine.registers * self._symbols * longest)
+        try:
+            return self._cells.get_nowait()
+        except Empty:
+            longest = max(span.stop - span.start for span in self._spans)
+            return np.empty(self._machine.registers * self._symbols * longest)
 
 
-def _in_order(
+def in_order(
     work: Callable[[slice], Block], rows: Sequence[slice], executor: Executor | None, ahead: int
 ) -> Iterator[Block]:
     """Yield results in order, with a few in work ahead of the one in use."""
