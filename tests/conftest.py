@@ -135,7 +135,7 @@ def store_features():
         columns = {key: name for key, (name, _) in values.items()}
         grids = np.stack([grid for _, grid in values.values()]).astype(np.float32)
         with lake.writer("features/1d"):
-            files = lake.feature_store("1d")
+            files = lake.feature_store("1d", lake.snapshot())
             with files.part(columns, sessions) as part:
                 part.write(symbols, grids)
             rows = pl.DataFrame({"symbol": symbols, "stored": True})

@@ -36,13 +36,14 @@ def test_a_lake_of_a_newer_version_is_refused(root):
     assert "Upgrade" in caught.value.fix
 
 
-def test_a_lake_of_an_older_version_names_the_migration(root):
-    execute(root, "PRAGMA user_version = 0")
+@pytest.mark.parametrize("older", [0, 1])
+def test_a_lake_of_an_older_version_says_what_to_do(root, older):
+    execute(root, f"PRAGMA user_version = {older}")
 
     with pytest.raises(LakeError, match="older version") as caught:
         Lake.open(root, create=True)
 
-    assert "migrate" in caught.value.fix
+    assert "aitrader backfill" in caught.value.fix
 
 
 def test_a_lost_catalog_is_not_an_empty_lake(root):

@@ -23,6 +23,7 @@ from aitrader.jobs.assembly.feature_units import TIMEFRAME, Planner, Todo, store
 from aitrader.jobs.assembly.learning import feature_set, workers
 from aitrader.jobs.progress import Report, silent
 from aitrader.jobs.receipt import versions, write_receipt
+from aitrader.lake.feature_store import FeatureStore
 from aitrader.lake.store import Lake
 from aitrader.panel.panel import COLUMNS
 
@@ -144,9 +145,9 @@ def calculate_features(
             keys = tuple(stored_key(spec, config, bars) for spec in specs)
             found = tuple(planner.todo(unit) for unit in units(snapshot, specs, keys, anew=wanted.full))
             course = _Course(config, wanted, bars, specs, keys, found)
-            outputs = {} if wanted.dry_run else _store(course, lake, planner, progress)
-        version = snapshot.version if wanted.dry_run else lake.snapshot().version
-        report = _report(course, outputs, version)
+            store = lake.feature_store(TIMEFRAME, snapshot)
+            outputs = {} if wanted.dry_run else _store(course, store, planner, progress)
+        report = _report(course, outputs, store.version)
         if not outputs:
             return report
         path = _receipt(course, lake, outputs, (started, clock()))
@@ -166,7 +167,7 @@ def _chosen(wanted: Wanted, bars: Bars) -> frozenset[str] | None:
     return frozenset(chosen)
 
 
-def _store(course: _Course, lake: Lake, planner: Planner, progress: Report) -> dict[str, float]:
+def _store(course: _Course, store: FeatureStore, planner: Planner, progress: Report) -> dict[str, float]:
     """Build what is stale, unit by unit; return the coverage of each key that was computed."""
     outputs: dict[str, float] = {}
     cluster = course.wanted.cluster if course.stale else None
@@ -175,7 +176,7 @@ def _store(course: _Course, lake: Lake, planner: Planner, progress: Report) -> d
             course.config,
             course.bars,
             planner,
-            lake.feature_store(TIMEFRAME),
+            store,
             means,
             resumes=not course.wanted.full,
             progress=progress,

@@ -277,7 +277,7 @@ class Catalog:
         if found < USER_VERSION and not empty:
             raise LakeError(
                 f"{self._path} was written by an older version of aitrader, or is not a catalog (catalog {found}).",
-                fix="Run `aitrader lake migrate` of the version in between, or " + _FIX_LOST[0].lower() + _FIX_LOST[1:],
+                fix="This version cannot read it: move the lake aside and run `aitrader backfill` again.",
             )
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")

@@ -17,6 +17,7 @@ from aitrader.lake.files import write_parquet
 from aitrader.lake.parts import stamped_row
 from aitrader.lake.schemas import FEATURES
 from aitrader.lake.schemas import STATES as STATES_SCHEMA
+from aitrader.lake.snapshot import Snapshot
 from aitrader.trace import spanned
 
 _SOURCE: Final = "features"
@@ -43,17 +44,21 @@ class Build:
 
 
 class FeatureStore:
-    """The features of one timeframe, for writing. Hold ``Lake.writer`` of its dataset while you do."""
+    """The features of one timeframe, for writing, beyond what ``view`` shows. Hold ``Lake.writer`` while you do."""
 
-    def __init__(self, root: Path, catalog: Catalog, clock: Clock, dataset: str) -> None:
+    def __init__(self, root: Path, catalog: Catalog, clock: Clock, dataset: str, view: Snapshot) -> None:
         self.dataset: Final = dataset
         self._root = root
         self._catalog = catalog
         self._clock = clock
-        state = catalog.state()
-        self._version = state.version
-        self._groups = {group.id for group in state.groups}
+        self._version = view.version
+        self._groups = set(view.feature_groups)
         self._files = 0
+
+    @property
+    def version(self) -> int:
+        """The lake's version after what was committed here."""
+        return self._version
 
     def group_id(self, columns: Mapping[str, str]) -> str:
         """Return the name of a group of features, given as column name by feature key."""

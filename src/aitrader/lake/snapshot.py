@@ -158,13 +158,18 @@ class Snapshot:
     def builds(self, timeframe: str = "1d") -> dict[str, BuildRow]:
         """Return the newest build of each feature key that is stored."""
         dataset = check_name(f"features/{timeframe}")
-        groups = {group.id: group for group in self._state.groups}
-        rows = [row for row in self._state.builds if row.dataset == dataset]
-        return {key: row for row in rows for key in groups[row.group_id].names}
+        rows = {row.group_id: row for row in self._state.builds if row.dataset == dataset}
+        newest = sorted(rows.values(), key=lambda row: row.version)
+        return {key: row for row in newest for key in self.column_names(row)}
 
     def column_names(self, build: BuildRow) -> dict[str, str]:
         """Return the column of each feature key in a build."""
         return next(group for group in self._state.groups if group.id == build.group_id).names
+
+    @property
+    def feature_groups(self) -> frozenset[str]:
+        """The names of the groups of features that were ever stored."""
+        return frozenset(group.id for group in self._state.groups)
 
     def unfinished(self, group_id: str, token: str) -> tuple[PartRow, ...]:
         """Return the sound parts of a build of this token that is stored in part, in order of commit."""

@@ -152,9 +152,9 @@ class Lake:
         """Keep rows that were not admitted to ``dataset``, as they came, with their ``reason``."""
         return self.append(f"{QUARANTINE}{dataset}", frame, source=source)
 
-    def feature_store(self, timeframe: str) -> FeatureStore:
-        """Return what writes the features of ``timeframe``; hold their ``writer`` while you use it."""
-        return FeatureStore(self.root, self._catalog, self._clock, check_name(f"features/{timeframe}"))
+    def feature_store(self, timeframe: str, view: Snapshot) -> FeatureStore:
+        """Return what writes the features of ``timeframe`` beyond ``view``; hold their ``writer`` while you use it."""
+        return FeatureStore(self.root, self._catalog, self._clock, check_name(f"features/{timeframe}"), view)
 
     @spanned("commit")
     def _commit(

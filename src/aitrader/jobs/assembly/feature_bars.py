@@ -102,9 +102,10 @@ class Bars:
         """Return the sessions after ``day`` (None: all) on which a selected symbol has a bar, and those symbols."""
         sessions: list[NDArray[Any]] = [np.empty(0, dtype="datetime64[D]")]
         symbols: set[str] = set()
+        wanted = [] if self._universe.symbols is None else [pl.col("symbol").is_in(self.selection)]
+        wanted += [] if day is None else [pl.col("session") > day]
         for frame in self._read(["symbol", "session"], day):
-            own = frame.filter(pl.col("symbol").is_in(self.selection))
-            own = own if day is None else own.filter(pl.col("session") > day)
+            own = frame.filter(*wanted) if wanted else frame
             sessions.append(own["session"].unique().to_numpy().astype("datetime64[D]"))
             symbols.update(own["symbol"].unique())
         return np.unique(np.concatenate(sessions)), tuple(s for s in self.selection if s in symbols)
