@@ -45,7 +45,7 @@ def serve():
 
 
 def load(modules):
-    """Import what commands import, and make the calendar, which costs most of a start."""
+    """Import what commands import, and make the calendar."""
     for name in modules:
         try:
             importlib.import_module(name)

@@ -4,6 +4,7 @@ The lines know nothing of the replay clock: the ``aitrader`` that they find adds
 """
 
 import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -40,12 +41,20 @@ def text():
     return PAGE.read_text()
 
 
-@pytest.fixture
-def home(documents, text, tmp_path):
-    """A home with a root ``trading``, whose starter strategy holds the ten best of a small model."""
-    root = tmp_path / "trading"
+@pytest.fixture(scope="module")
+def prepared(documents, text, tmp_path_factory):
+    """A root as the page begins with; copy it before use."""
+    root = tmp_path_factory.mktemp("prepared") / "root"
     root.mkdir()
     documents.prepare_root(root, text)
+    return root
+
+
+@pytest.fixture
+def home(prepared, tmp_path):
+    """A home with a root ``trading``, whose starter strategy holds the ten best of a small model."""
+    root = tmp_path / "trading"
+    shutil.copytree(prepared, root)
     strategies = (PAGE.parents[1] / "config" / "strategies.yaml").read_text()
     for name, content in {**SMALL, "strategies.yaml": strategies}.items():
         (root / "config" / name).write_text(content)
@@ -145,9 +154,9 @@ def test_every_step_of_the_ci_job_passes_as_it_is_written(text, home, shell):
 
 
 @pytest.mark.timeout(600)
-def test_the_drills_print_what_the_page_shows(documents, text, tmp_path):
-    documents.prepare_root(tmp_path, text)
+def test_the_drills_print_what_the_page_shows(documents, text, prepared, tmp_path):
+    root = shutil.copytree(prepared, tmp_path / "root")
 
     for command in documents.commands(text):
-        printed = documents.run(command.command, tmp_path)
+        printed = documents.run(command.command, root)
         assert documents.normalised(printed) == documents.normalised(command.output), command.command
