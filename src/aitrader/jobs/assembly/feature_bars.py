@@ -96,7 +96,6 @@ class Bars:
         self.series: Final = series_of(snapshot, self.source, self.selection, config.data.adjustment)
         self._settings = config.data
         self._universe: Universe = config.universe
-        self._kept: tuple[date | None, list[pl.DataFrame]] | None = None
 
     def after(self, day: date | None) -> tuple[Days, tuple[Symbol, ...]]:
         """Return the sessions after ``day`` (None: all) on which a selected symbol has a bar, and those symbols."""
@@ -109,12 +108,6 @@ class Bars:
             sessions.append(own["session"].unique().to_numpy().astype("datetime64[D]"))
             symbols.update(own["symbol"].unique())
         return np.unique(np.concatenate(sessions)), tuple(s for s in self.selection if s in symbols)
-
-    def keep_from(self, day: date) -> None:
-        """Hold the bars from ``day`` on in memory: several slabs will be cut from them."""
-        columns = ["symbol", "session", *PRICES]
-        self._kept = None
-        self._kept = (day, list(self._read(columns, day)))
 
     @spanned("load bars")
     def slab(
@@ -158,9 +151,6 @@ class Bars:
         return members(tuple(symbols), close, volume, self._universe, adjusted=adjusted, before=seen)
 
     def _read(self, columns: Sequence[str], start: date | None) -> Iterator[pl.DataFrame]:
-        if self._kept is not None and self._kept[0] is not None and start is not None and start >= self._kept[0]:
-            yield from (frame.select(columns) for frame in self._kept[1])
-            return
         first = max((day for day in (start, self._settings.start) if day is not None), default=None)
         yield from self.snapshot.bar_parts(columns, source=self.source, start=first, end=self._settings.end)
 
