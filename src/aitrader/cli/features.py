@@ -7,6 +7,7 @@ import typer
 
 from aitrader.cli.options import Outcome, Run, command, listed
 from aitrader.cli.render import colored, table
+from aitrader.reports.figures import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,10 +96,14 @@ def test(
         section = load_section(file, "features")
     report = hold_to_rules(run.config_or_default, section, progress=run.progress)
     rows = [(one.feature, one.rule, _state(one), _why(one)) for one in report.verdicts]
-    summary = f"{report.features} features, {report.rules} rules, {len(report.failed)} broken"
+    summary = f"{counted(report.features, 'feature')}, {report.rules} rules, {len(report.failed)} broken"
+    broken = [f"  {one.feature}: {one.rule}" for one in report.failed]
     return Outcome(
         result=report,
-        tables=[table("Rules", ("feature", "rule", "", "where it breaks, or why it is not asked"), rows), summary],
+        tables=[
+            table("Rules", ("feature", "rule", "", "where it breaks, or why it is not asked"), rows),
+            "\n".join([summary, *broken]),
+        ],
         warnings=report.warnings,
         status="failed" if report.failed else "done",
         exit_code=3 if report.failed else 0,

@@ -125,7 +125,8 @@ class Snapshot:
     def content_hash(self, dataset: str) -> str:
         """Return a text that two lakes share exactly if this view shows the same rows in both.
 
-        All revisions count; ``recorded_at``, files and commits do not.
+        All revisions count; ``recorded_at``, files and commits do not. Features count with the parts that they were
+        built in, so that lakes which grew in other steps differ although ``feature_frame`` is the same.
         """
         return str(total(self._content(file) for file in self._values_of(dataset)))
 
