@@ -117,6 +117,17 @@ def test_an_address_where_nobody_answers_is_told(run_cli, roots, socket_enabled,
     assert "dask scheduler" in ran.err.splitlines()[1]
 
 
+def test_a_scheduler_without_workers_is_told(run_cli, roots, socket_enabled, monkeypatch):
+    from distributed import LocalCluster
+
+    monkeypatch.setattr(sending, "ANSWER_SECONDS", 1)
+    with LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        ran = run_cli("calculate-features", "--cluster", cluster.scheduler_address, root=roots[0])
+
+    assert ran.code == 3
+    assert ran.err.splitlines()[0] == "error: The scheduler has no workers, nor did one come within 1 seconds."
+
+
 def test_what_is_no_address_is_a_wrong_argument(run_cli, roots, socket_enabled):
     ran = run_cli("calculate-features", "--cluster", "ftp://somewhere", root=roots[0])
 

@@ -91,7 +91,8 @@ class Cluster:
             self._client.wait_for_workers(1, timeout=ANSWER_SECONDS)
         except TooLate:
             raise ClusterError(
-                f"The cluster has no workers, {ANSWER_SECONDS} seconds on.", fix="Start some: `dask worker ADDRESS`."
+                f"The scheduler has no workers, nor did one come within {ANSWER_SECONDS} seconds.",
+                fix="Start some: `dask worker ADDRESS --nthreads 1`.",
             ) from None
         answers: dict[str, Identity | Exception] = self._client.run(identity, on_error="return")
         for worker, answer in sorted(answers.items()):
