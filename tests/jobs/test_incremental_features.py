@@ -326,6 +326,28 @@ def test_a_build_of_an_earlier_time_goes_on_with_what_became_known(tmp_path, who
     assert {len(build.part_paths) for build in keys_of(root).values()} == {4}
 
 
+def test_a_later_end_shows_the_sessions_that_an_earlier_one_hid(tmp_path, whole):
+    root = Root(tmp_path, {**SETTINGS, "data": {"source": "files", "end": DAYS[-6]}}).until(DAYS[-1])
+    root.build()
+    assert set(done(root.build()).values()) == {"fresh"}
+
+    root.config = Config.model_validate(SETTINGS)
+    root.build()
+
+    assert_same(root.stored(), whole)
+
+
+def test_fewer_symbols_leave_what_is_stored_and_more_are_added_to_it(tmp_path, whole):
+    root = Root(tmp_path).until(DAYS[-2])
+    root.build("ema", symbols=["S03", "S07"])
+    root.until(DAYS[-1], DAYS[-1]).build("ema", symbols=["S03"])
+    assert root.stored()["symbol"].unique().sort().to_list() == ["S03", "S07"]
+
+    root.build("ema")
+
+    assert_same(root.stored(), whole.select("symbol", "session", "ema"))
+
+
 def test_bars_of_another_source_change_nothing(root):
     before = keys_of(root)
     other = BARS_OF.filter(symbol="S01").with_columns(pl.lit("other").alias("source"))

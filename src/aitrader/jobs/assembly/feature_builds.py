@@ -297,6 +297,7 @@ class Builder:
             "begin": max(0, stop - todo.unit.reach(lags)),
             "stop": stop,
             "selection": self._planner.selection,
+            "end": self._planner.end,
             "available": None if same else [str(symbol) for symbol in todo.symbols],
         }
 

@@ -137,6 +137,7 @@ class Planner:
         self._bars = bars
         self._chosen = chosen
         named = config.universe.symbols
+        self.end: Final = None if config.data.end is None else str(config.data.end)
         self.selection: Final = "all" if named is None else sha256("|".join(sorted(named)).encode()).hexdigest()
 
     def todo(self, unit: Unit) -> Todo:
@@ -164,7 +165,7 @@ class Planner:
             sessions, symbols = self._everything
             same = np.array_equal(sessions[: len(states.sessions)], states.sessions)
             return (sessions, symbols) if same else None
-        if not later:
+        if not later and states.notes["end"] == self.end:
             return states.sessions, known_symbols(states)
         new, having = self._bars.after(last)
         return np.concatenate([states.sessions, new]), tuple(sorted({*known_symbols(states), *having}))
