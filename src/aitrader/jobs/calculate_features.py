@@ -182,10 +182,7 @@ def _store(course: _Course, store: FeatureStore, planner: Planner, progress: Rep
             progress=progress,
         )
         for todo in course.todos:
-            if not todo.fresh:
-                outputs |= builder.build(todo)
-            elif todo.seen:
-                builder.mark(todo)
+            outputs |= builder.build(todo)
     return outputs
 
 

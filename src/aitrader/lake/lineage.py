@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 
 import polars as pl
 
 from aitrader.lake.catalog import BuildRow, FileRow, SeriesRow
 from aitrader.lake.schemas import schema_of
 
-DATASETS = ("bars/1d", "actions")
+DATASETS: Final = ("bars/1d", "actions")
 """What features are computed from."""
+
+_DAYS: Final = {"symbol": pl.String(), "day": pl.Date(), "bars": pl.Boolean()}
 
 Open = Callable[[FileRow, Sequence[str]], pl.DataFrame]
 """(file, columns) -> its checked rows."""
@@ -47,13 +50,11 @@ def changes(
     vanished = any(_hides(file, build, seen, now, open_) for file in own)
     news = list(_news(own, build, seen, now))
     later = any(file.dataset == "bars/1d" and _is_later(file, last, now) for file, _ in news)
-    touched = dict.fromkeys(_readjusted(build, series), date.min)
-    for file, after in (entry for entry in news if not _is_later(entry[0], last, now)):
-        rows = _days(file, after, now, open_)
-        later = later or (file.dataset == "bars/1d" and bool((rows["day"] > last).any()))
-        for symbol, first in rows.filter(pl.col("day") <= last).group_by("symbol").agg(pl.col("day").min()).iter_rows():
-            touched[symbol] = min(first, touched.get(symbol, first))
-    return Changes(later, touched, vanished)
+    rows = [_days(file, after, now, open_) for file, after in news if not _is_later(file, last, now)]
+    known = pl.concat([pl.DataFrame(schema=_DAYS), *rows])
+    back = known.filter(pl.col("day") <= last).group_by("symbol").agg(pl.col("day").min())
+    touched = dict(back.iter_rows()) | dict.fromkeys(_readjusted(build, series), date.min)
+    return Changes(later or bool((known["bars"] & (known["day"] > last)).any()), touched, vanished)
 
 
 def _is_later(file: FileRow, last: date, now: datetime | None) -> bool:
@@ -62,10 +63,10 @@ def _is_later(file: FileRow, last: date, now: datetime | None) -> bool:
 
 
 def _days(file: FileRow, after: datetime | None, now: datetime | None, open_: Open) -> pl.DataFrame:
-    """Return ``symbol`` and ``day`` of the rows that became known after a time."""
+    """Return the rows that became known after a time: ``_DAYS``."""
     day = schema_of(file.dataset).day
     rows = open_(file, ["symbol", day, "known_at"]).filter(*_known(after, now))
-    return rows.select("symbol", pl.col(day).alias("day"))
+    return rows.select("symbol", pl.col(day).alias("day"), pl.lit(file.dataset == "bars/1d").alias("bars"))
 
 
 def _news(

@@ -99,6 +99,9 @@ class Builder:
 
     def build(self, todo: Todo) -> dict[str, float]:
         """Do what is to be done and commit it; return the coverage of what was computed, by stored key."""
+        if todo.fresh:
+            self._mark(todo)
+            return {}
         todo.unit.program.prepare(lambda done, total: self._progress(Progress("kernels", done, total, "compiled once")))
         counts = _Counts(todo.unit)
         if todo.anew:
@@ -107,11 +110,12 @@ class Builder:
             self._further(todo, counts)
         return counts.coverage()
 
-    def mark(self, todo: Todo) -> None:
-        """Note that the build of a fresh unit has seen all of the lake."""
+    def _mark(self, todo: Todo) -> None:
+        """Note that a build without news has seen all of the lake."""
         build = todo.unit.build
         assert build is not None
-        self._complete(todo, build.part_paths, build.state_paths, [])
+        if todo.seen:
+            self._complete(todo, build.part_paths, build.state_paths, [])
 
     def _anew(self, todo: Todo, counts: "_Counts") -> None:
         columns, across = todo.unit.columns, todo.unit.across
@@ -161,13 +165,9 @@ class Builder:
     def _further(self, todo: Todo, counts: "_Counts") -> None:
         """Go on from what is stored: new sessions of known symbols, and some symbols from their beginning."""
         assert todo.unit.build is not None
-        assert todo.states is not None
         paths, whole = list(todo.unit.build.part_paths), len(todo.sessions)
-        there = todo.symbols if todo.unit.across else todo.staying
-        stay = todo.states.rows.filter(pl.col("symbol").is_in([str(symbol) for symbol in there]))
-        written: list[tuple[FileRow, pl.DataFrame]] = []
-        if whole > len(todo.states.sessions):
-            paths, written = self._new_sessions(todo, stay, paths, counts)
+        stay = todo.stay()
+        paths, written = self._new_sessions(todo, stay, paths, counts)
         rows = [new for _, new in written] or [stay]
         if todo.scratch:
             anew = list(self._parts(Stretch(todo, todo.scratch, 0, 0, whole, None), counts))
@@ -183,6 +183,8 @@ class Builder:
     ) -> tuple[list[str], list[tuple[FileRow, pl.DataFrame]]]:
         """Write the new sessions of the symbols that ``stay``; return the paths still needed, and what was written."""
         assert todo.states is not None
+        if len(todo.sessions) == len(todo.states.sessions):
+            return paths, []
         symbols = tuple(Symbol(symbol) for symbol in stay["symbol"])
         begin, first = int(todo.states.notes["begin"]), len(todo.states.sessions)
         stretch = Stretch(todo, symbols, begin, first, len(todo.sessions), stay)

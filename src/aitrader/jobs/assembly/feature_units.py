@@ -81,10 +81,11 @@ class Todo:
         """Whether everything is built."""
         return self.states is None
 
-    @property
-    def staying(self) -> tuple[Symbol, ...]:
-        """The kept symbols that are gone on with."""
-        return tuple(symbol for symbol in self.kept if symbol not in set(self.scratch))
+    def stay(self) -> pl.DataFrame:
+        """Return the stored rows of states that are gone on with."""
+        assert self.states is not None
+        there = set(self.symbols if self.unit.across else self.kept) - set(self.scratch)
+        return self.states.rows.filter(pl.col("symbol").is_in(sorted(there)))
 
     @property
     def fresh(self) -> bool:
