@@ -123,6 +123,7 @@ _MIRRORED: Final = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge"}
 
 
 def _smooth_mean(span: Any, weight: float, skip: Any = 0) -> tuple[Any, ...]:
+    """Return what ``kernels.recursive.smooth`` takes for a mean begun with the mean of ``span`` values."""
     return (1.0 - weight, weight, span, float(span), skip, 0)
 
 

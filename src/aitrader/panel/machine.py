@@ -11,7 +11,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from aitrader.panel.kernels import distribution, elementwise, events, merging, paths, recursive, results, windows
-from aitrader.panel.kernels.kernel import SAME, address, prepare, reach, slots
+from aitrader.panel.kernels.kernel import FIRST, SAME, STOP, address, prepare, reach, slots
 
 __all__ = ["Machine", "Memory", "Output", "Span", "Step", "prepare", "reach", "slots"]
 
@@ -19,8 +19,13 @@ KERNEL_FILES: Final = (elementwise, merging, results, windows, recursive, paths,
 """Importing them registers their kernels."""
 
 EMIT, EMIT_PRODUCT, STAGE = "emit", "emit_product", "stage"
+# A step's row: its kernel's address, where its inputs begin among the places and where its outs do, how many outs it
+# has, where its numbers begin, the address of its state, and how many bars before the end that state stands.
+_COLUMNS: Final = 7
 _MEMORY: Final = 5
-"""Column of a step's row where the address of its state goes."""
+
+_INPUTS: Final = 16
+"""Inputs that a step has at most."""
 _OWN: Final = {EMIT: 0, EMIT_PRODUCT: 1, STAGE: 2}
 """Addresses that no function has: the machine's own steps."""
 _EMIT, _EMIT_PRODUCT, _STAGE = 0, 1, 2
@@ -81,12 +86,14 @@ class Machine:
         numbers: list[float] = []
         rows = []
         for step in steps:
+            if len(step.inputs) > _INPUTS:
+                raise ValueError(f"{step.op} has {len(step.inputs)} inputs, a step has at most {_INPUTS}")
             middle = len(places) + len(step.inputs)
             lag = 0 if step.memory is None else lags[step.memory]
             rows.append((_address(step.op), len(places), middle, len(step.outs), len(numbers), 0, lag))
             places += [*step.inputs, *step.outs]
             numbers += step.numbers
-        self._rows: Final = np.array(rows, dtype=np.int64).reshape(len(rows), 7)
+        self._rows: Final = np.array(rows, dtype=np.int64).reshape(len(rows), _COLUMNS)
         self._places: Final = np.array([*places, 0], dtype=np.int64)
         self._numbers: Final = np.array([*numbers, 0.0], dtype=np.float64)
         self._remembering: Final = [(n, step.memory) for n, step in enumerate(steps) if step.memory is not None]
@@ -136,12 +143,17 @@ def _call(context, code, cells, size, inputs, outs, numbers, memory, leads):
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _run(table, places, numbers, cells, span, out, staged, corner):
+    """Run the rows of ``table``; ``corner`` is where the block stands in ``out`` and in ``staged``, (symbol, bar) each.
+
+    ``where`` says in which register a result is found: its own, or that of the input which it is the same as. ``leads``
+    and ``size`` are those of ``kernels.kernel``.
+    """
     first, stop, shown, resumed_at, resumed = span
     registers, symbols, bars = cells.shape
     where = np.arange(registers)
     leads = np.zeros(registers, dtype=np.int64)
-    inputs = np.empty(16, dtype=np.int64)
-    size = np.array([registers, symbols, bars, 0, 0, resumed])
+    inputs = np.empty(_INPUTS, dtype=np.int64)
+    size = np.array([registers, symbols, bars, 0, 0, resumed])  # FIRST and STOP are the step's
     for step in range(len(table)):
         code, begin, middle, outs, number, memory, lag = table[step]
         for place in range(begin, middle):
@@ -161,8 +173,8 @@ def _run(table, places, numbers, cells, span, out, staged, corner):
             continue
         for place in range(middle, middle + outs):
             where[places[place]] = places[place]
-        size[3], size[4] = max(resumed_at - lag, 0) * resumed, max(stop - lag, 0)
-        state = _call(
+        size[FIRST], size[STOP] = max(resumed_at - lag, 0) * resumed, max(stop - lag, 0)
+        answer = _call(
             code,
             cells.ctypes.data,
             size.ctypes.data,
@@ -172,7 +184,7 @@ def _run(table, places, numbers, cells, span, out, staged, corner):
             memory,
             leads.ctypes.data,
         )
-        if state == SAME:
+        if answer == SAME:
             where[places[middle]] = inputs[0]
 
 
