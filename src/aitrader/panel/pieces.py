@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from aitrader.domain.symbols import Symbol
 from aitrader.panel.assemble import Pass
+from aitrader.panel.blocks import Block, State, States, Values, in_order
 from aitrader.panel.machine import Span
 from aitrader.panel.panel import Grid, Panel
-from aitrader.panel.program import Block, Build, Program, State, States, Values, Walk, in_order
+from aitrader.panel.program import Build, Program, Walk
 from aitrader.panel.timeline import Timeframe, Times
 
 PIECE_BYTES: Final = 16 << 20

@@ -1,8 +1,7 @@
 """Programs and their runs: blocks of symbols that fit the cache, streamed, in threads, exact whatever the block."""
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from itertools import pairwise
@@ -16,6 +15,7 @@ from aitrader.domain.symbols import Symbol
 from aitrader.errors import ConfigError
 from aitrader.panel.almanac import almanac
 from aitrader.panel.assemble import Pass
+from aitrader.panel.blocks import Block, State, States, Values, Watch, in_order
 from aitrader.panel.expr import Expr
 from aitrader.panel.instructions import Instruction
 from aitrader.panel.kernels import cross_section
@@ -26,37 +26,6 @@ from aitrader.panel.resample import Longer, longer, sessions
 
 BLOCK_BARS: Final = 1 << 12
 """Symbols x bars of one block: 32 KB a register, so that the ones in use stay in the cache."""
-
-Values = NDArray[np.float32]
-Watch = Callable[[int, int], None]
-"""(blocks done, blocks in all)."""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What a recursive expression remembers, ``lag`` bars before the end: shape (symbols, numbers), float64."""
-
-    lag: int
-    values: NDArray[np.float64]
-
-
-States = Mapping[str, State]
-"""Digest of a recursive expression -> its state."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Some symbols' values, shape (features, symbols and bars of the block), float32; ``rows`` are the symbols' places.
-
-    ``bars`` are those of the build, counted from its first: all of them, or, streamed, a part of a long history.
-    A block that was not written into the caller's own array is overwritten once the next one is asked for; ``buffer``
-    is the memory it stands in.
-    """
-
-    rows: slice
-    bars: slice
-    values: Values
-    buffer: Values
 
 
 @dataclass(frozen=True)
@@ -398,19 +367,3 @@ class Walk:
         except Empty:
             longest = max(span.stop - span.start for span in self._spans)
             return np.empty(self._machine.registers * self._symbols * longest)
-
-
-def in_order(
-    work: Callable[[slice], Block], rows: Sequence[slice], executor: Executor | None, ahead: int
-) -> Iterator[Block]:
-    """Yield results in order, with a few in work ahead of the one in use."""
-    if executor is None:
-        yield from map(work, rows)
-        return
-    waiting: deque[Future[Block]] = deque()
-    for part in rows:
-        waiting.append(executor.submit(work, part))
-        if len(waiting) > ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()

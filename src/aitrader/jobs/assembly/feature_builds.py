@@ -22,9 +22,9 @@ from aitrader.jobs.progress import Progress, Report
 from aitrader.lake.catalog import FileRow
 from aitrader.lake.feature_files import States, overlaid, packed
 from aitrader.lake.feature_store import Build, FeatureStore, Written
+from aitrader.panel.blocks import Values
 from aitrader.panel.panel import Panel
 from aitrader.panel.pieces import Place
-from aitrader.panel.program import Values
 
 PART_BYTES: Final = 256 << 20
 """Values of one file, uncompressed."""

@@ -15,9 +15,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from aitrader.domain.symbols import Symbol
+from aitrader.panel.blocks import State, Values
 from aitrader.panel.panel import Grid, Panel
 from aitrader.panel.pieces import Place, SpreadBuild
-from aitrader.panel.program import Build, Program, State, Values
+from aitrader.panel.program import Build, Program
 from aitrader.panel.timeline import Timeframe
 
 PIECE_BYTES: Final = 48 << 20
