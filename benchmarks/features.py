@@ -136,12 +136,17 @@ def lake(chosen: argparse.Namespace) -> None:
     tell("aitrader", "lake", cost, rows=report.symbols * report.sessions)
 
 
-def day(chosen: argparse.Namespace) -> None:
-    """Fetch one session more (not measured), then read, compute, write and commit it."""
-    days, config = panels.days(chosen.panel), settings(chosen.root)
+def more(chosen: argparse.Namespace) -> None:
+    """Bring the bars of one session more into the lake; not measured."""
+    days = panels.days(chosen.panel)
     with Lake.open(chosen.root / "data_lake", clock=wall_clock) as held:
         known = held.snapshot().bars().get_column("session").max()
     fetch(chosen.root, chosen.panel, days[days.index(known) + 1])
+
+
+def day(chosen: argparse.Namespace) -> None:
+    """Read what one session more needs, compute, write and commit it."""
+    config = settings(chosen.root)
     warm()
     with Cost() as cost:
         report = calculate_features.calculate_features(
@@ -155,15 +160,15 @@ def day(chosen: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     works = parser.add_subparsers(required=True)
-    for work in (memory, stream, long, prepare, lake, day):
+    for work in (memory, stream, long, prepare, more, lake, day):
         sub = works.add_parser(work.__name__, description=work.__doc__)
         sub.set_defaults(work=work)
-        if work in {memory, stream, prepare, day}:
+        if work in {memory, stream, prepare, more}:
             sub.add_argument("panel", type=Path)
         if work in {memory, stream}:
             sub.add_argument("--symbols", type=int, help="only the first so many")
             sub.add_argument("--threads", type=int, default=1)
-        if work in {prepare, lake, day}:
+        if work in {prepare, more, lake, day}:
             sub.add_argument("root", type=Path)
         if work is prepare:
             sub.add_argument("--spare", type=int, default=5, help="sessions to leave out")

@@ -40,10 +40,10 @@ def main() -> None:
     planned = time.perf_counter()
     block = next(Build(program, panel(), min_names=1).blocks())
     done = time.perf_counter()
-    tell(
-        "aitrader", "start", wall_s=round(done - BEGIN, 3), imports_s=round(imported - BEGIN, 3),
-        plan_s=round(planned - imported, 3), kernels_s=round(done - planned, 3), hash=digest([block.values.tobytes()]),
-    )  # fmt: skip
+    times = {"imports_s": imported - BEGIN, "plan_s": planned - imported, "kernels_s": done - planned}
+    figures = {"wall_s": done - BEGIN, "cpu_s": time.process_time(), **times}
+    rounded = {name: round(seconds, 3) for name, seconds in figures.items()}
+    tell("aitrader", "start", **rounded, hash=digest([block.values.tobytes()]))
 
 
 if __name__ == "__main__":
