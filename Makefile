@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.run
 	$(BIN)/python examples/demo.py
 
+# The tests start hundreds of short processes: each would compile the sources anew.
+test: export PYTHONDONTWRITEBYTECODE =
 test: check
 	$(BIN)/pytest -n 2 --dist worksteal
 

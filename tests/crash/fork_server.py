@@ -10,6 +10,7 @@ no thread beside the main one that may hold a lock.
 ``{"do": "go"}`` lets it run, and answers ``{"status": exit code, or minus the signal}`` when it has ended.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -54,6 +55,7 @@ def load(modules):
     from aitrader.domain.calendars import calendar
 
     calendar("XNYS")
+    gc.freeze()  # no child looks through what all of them share
     tasks = Path("/proc/self/task")
     if not tasks.is_dir():
         return {"threads": [thread.name for thread in threading.enumerate()[1:]]}
