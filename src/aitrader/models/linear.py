@@ -43,8 +43,8 @@ class RidgeModel:
         self._intercept = intercept
 
     @classmethod
-    def fit(cls, values: FloatArray, target: FloatArray, *, settings: Section, seed: int) -> Self:  # noqa: ARG003 - see below
-        """Learn; see ``models.model.Model``. Nothing is random, so ``seed`` has no part."""
+    def fit(cls, values: FloatArray, target: FloatArray, *, settings: Section, seed: int) -> Self:  # noqa: ARG003 - nothing random
+        """Learn; see ``models.model.Model``. Nothing is random: ``seed`` has no part."""
         assert isinstance(settings, cls.Settings)
         if not np.ptp(target) > 0:
             raise ModelTrainingError(
