@@ -1,11 +1,11 @@
 """Alpha158 beside pyqlib's and beside the definition: which values differ, why, and which of the two is the more exact.
 
 ``equality_alpha158.py PANEL PYQLIB`` compares every value of a panel (``panels.py``) with what pyqlib made of it
-(``peers/qlib_alpha158.py --save``). Equal is: both missing, or |a - b| <= 1e-4 |b| + 1e-5 x the column's standard
-deviation; pyqlib computes in float32. Every value that is not equal is put into a class; ``--check`` of them, and
-``--symbols`` of the panel as a whole, are computed by the definition in extended precision
-(``tests/answers/alpha158_definition.py``). Ends with 1 if more than 5e-5 of the values differ beside the places that
-pyqlib takes from missing bars, or ours is not within 1e-6 of the definition.
+(``peers/qlib_alpha158.py --save``). Equal is: both missing, or |a - b| <= 1e-4 |b| + 1e-5 x the standard deviation of
+our column (pyqlib's may be that of its residues); pyqlib computes in float32. Every value that is not equal is put into
+a class; ``--check`` of them, and ``--symbols`` of the panel as a whole, are computed by the definition in extended
+precision (``tests/answers/alpha158_definition.py``). Ends with 1 if more than 5e-5 of the values differ beside the
+places that pyqlib takes from missing bars, or ours is not within 1e-6 of the definition.
 """
 
 import argparse
@@ -77,7 +77,7 @@ class Comparison:
     def column(self, name: str, ours: np.ndarray, theirs: np.ndarray, why: np.ndarray) -> np.ndarray:
         """Compare a column; return where it differs."""
         both = ~(np.isnan(ours) | np.isnan(theirs))
-        spread = np.std(theirs[both]) if both.any() else 0.0
+        spread = np.std(ours[both]) if both.any() else 0.0
         far = both & (np.abs(ours - theirs) > 1e-4 * np.abs(theirs) + 1e-5 * spread)
         self.values += len(ours)
         self.missing += int((np.isnan(ours) != np.isnan(theirs)).sum())

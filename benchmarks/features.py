@@ -18,7 +18,7 @@ use_kernel_cache(os.environ)
 
 import numpy as np  # noqa: E402 - numba, which others import, takes its cache's folder from the environment
 import panels  # noqa: E402
-from measuring import SAMPLE_STEP, Cost, digest, names, tell  # noqa: E402
+from measuring import SAMPLE_STEP, Cost, digest, names, tell, touch  # noqa: E402
 
 from aitrader.config.load import load  # noqa: E402
 from aitrader.config.schema import Config  # noqa: E402
@@ -66,6 +66,7 @@ def memory(chosen: argparse.Namespace) -> None:
     """All 158 columns of a panel in memory."""
     panel, _ = panels.load(chosen.panel, chosen.symbols)
     warm()
+    touch()
     with threads(chosen.threads) as executor, Cost() as cost:
         values = compute(panel, SPECS, min_names=1, executor=executor)
     if chosen.sample:
@@ -80,11 +81,11 @@ def stream(chosen: argparse.Namespace) -> None:
 
 
 def long(chosen: argparse.Namespace) -> None:
-    """One symbol with so many bars, handed on the same way."""
+    """One symbol with so many minutes, handed on the same way."""
     columns = panels.bars(1, chosen.bars)
-    instants = np.datetime64("0001-01-01") + np.arange(chosen.bars)
+    starts = np.datetime64("2018-01-01T00:00", "us") + np.arange(chosen.bars) * np.timedelta64(1, "m")
     symbols, members = tuple(panels.symbols_of(1)), np.ones((1, chosen.bars), dtype=bool)
-    handed_on(Panel("24/7", "1d", instants, symbols, columns, members), "long", 1)
+    handed_on(Panel.intraday("24/7", "1m", starts, symbols, columns, members=members), "long", 1)
 
 
 def handed_on(panel: Panel, work: str, count: int) -> None:

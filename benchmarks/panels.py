@@ -41,17 +41,20 @@ def bars(symbols: int, sessions: int) -> dict[str, np.ndarray]:
     return columns
 
 
-def made_hard(columns: dict[str, np.ndarray]) -> None:
-    """Halt every symbol twice, at one price and for a while without volume; lose bars; list a third of them later."""
+def made_hard(columns: dict[str, np.ndarray], halt: int, lost_share: float) -> None:
+    """Halt every symbol twice, for less than ``halt`` sessions, at one price and for a while without volume.
+
+    Lose a share of the bars, and once many in a row; list a third of the symbols later.
+    """
     symbols, sessions = columns["close"].shape
     for row in range(symbols):
         rng = np.random.default_rng((SEED, row, 1))
         for begin in rng.integers(0, sessions, 2):
-            end = begin + rng.integers(3, 40)
+            end = begin + rng.integers(3, halt)
             for name in PRICES:
                 columns[name][row, begin:end] = columns["close"][row, begin]
             columns["volume"][row, begin : (begin + end) // 2] = 0
-        lost = rng.random(sessions) < 0.003
+        lost = rng.random(sessions) < lost_share
         gap, listed = rng.integers(0, sessions), rng.integers(0, sessions // 2) if row % 3 == 2 else 0
         lost[gap : gap + rng.integers(2, 90)] = True
         for values in columns.values():
@@ -69,11 +72,11 @@ def symbols_of(count: int) -> list[str]:
     return [f"S{number:04d}" for number in range(count)]
 
 
-def random(symbols: int, sessions: int, *, hard: bool = False) -> pl.DataFrame:
-    """Return the rows of a random panel, every symbol from its first bar to its last."""
+def random(symbols: int, sessions: int, hard: tuple[int, float] | None = None) -> pl.DataFrame:
+    """Return the rows of a random panel, every symbol from its first bar to its last; ``hard``: see ``made_hard``."""
     columns = bars(symbols, sessions)
     if hard:
-        made_hard(columns)
+        made_hard(columns, *hard)
     keys = {"symbol": np.repeat(symbols_of(symbols), sessions), "session": np.tile(sessions_of(sessions), symbols)}
     rows = pl.DataFrame({**keys, **{name: values.ravel() for name, values in columns.items()}})
     there = pl.col("session").filter(pl.col("close").is_not_nan())
@@ -99,15 +102,16 @@ def days(path: Path) -> list[date]:
 
 def load(path: Path, symbols: int | None = None) -> tuple[Panel, tuple[np.ndarray, np.ndarray]]:
     """Return the panel in memory, cut to the first so many symbols, and where the file's rows lie in it."""
-    rows = pl.read_parquet(path)
-    known = rows["symbol"].unique().sort()[:symbols]
-    rows = rows.filter(pl.col("symbol") <= known[-1])
+    keys = pl.read_parquet(path, columns=["symbol", "session"])
+    known = keys["symbol"].unique().sort()[:symbols]
+    kept = keys["symbol"] <= known[-1]
+    rows = keys.filter(kept)
     sessions = np.array(days(path), dtype="datetime64[D]")
     symbol = np.searchsorted(known.to_numpy(), rows["symbol"].to_numpy())
     place = np.searchsorted(sessions, rows["session"].to_numpy().astype("datetime64[D]"))
     columns = {name: np.full((len(known), len(sessions)), np.nan) for name in COLUMNS}
     for name, values in columns.items():
-        values[symbol, place] = rows[name].to_numpy()
+        values[symbol, place] = pl.read_parquet(path, columns=[name])[name].filter(kept).to_numpy()
     members = np.ones((len(known), len(sessions)), dtype=bool)
     return Panel("XNYS", "1d", sessions, tuple(map(Symbol, known)), columns, members), (symbol, place)
 
@@ -118,7 +122,13 @@ if __name__ == "__main__":
     parser.add_argument("--symbols", type=int, default=800)
     parser.add_argument("--sessions", type=int, default=3_400)
     parser.add_argument("--hard", action="store_true")
+    parser.add_argument("--halt", type=int, default=40, help="halts of a hard panel are shorter than this")
+    parser.add_argument("--lost", type=float, default=0.003, help="share of the bars that a hard panel lacks")
     parser.add_argument("--real", type=Path)
     chosen = parser.parse_args()
-    table = real(chosen.real) if chosen.real else random(chosen.symbols, chosen.sessions, hard=chosen.hard)
+    table = (
+        real(chosen.real)
+        if chosen.real
+        else random(chosen.symbols, chosen.sessions, (chosen.halt, chosen.lost) if chosen.hard else None)
+    )
     table.write_parquet(chosen.path, compression="zstd", compression_level=1)
