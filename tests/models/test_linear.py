@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -18,6 +20,27 @@ def test_the_slopes_shrink_as_if_so_many_rows_of_zero_had_been_seen():
     expected = np.linalg.lstsq(rows, np.concatenate([target, np.zeros(4)]))[0]
     assert model.contributions(np.ones((1, 4)))[0] == pytest.approx(expected)
     assert model.predict(values) == pytest.approx(rows[:300] @ expected)
+
+
+def test_a_line_through_three_points_is_the_one_solved_by_hand():
+    # Sums about the means: of squares 2, of products 5. With 3 rows of zero more: slope 5 / (2 + 3), level 2 - slope.
+    model = RidgeModel.fit(
+        np.array([[0.0], [1.0], [2.0]]), np.array([0.0, 1.0, 5.0]), settings=RidgeModel.Settings(alpha=3), seed=0
+    )
+
+    assert model.predict(np.array([[0.0], [10.0]])) == pytest.approx([1.0, 11.0], rel=1e-12)
+
+
+def test_a_process_that_only_predicts_does_not_load_scikit_learn_but_can():
+    program = """
+import importlib.util, sys
+import aitrader.models.boosting, aitrader.models.linear
+print("sklearn" in sys.modules, importlib.util.find_spec("sklearn") is not None)
+"""
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "False True\n"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ LIBRARIES: Final = (
     "pyarrow",
     "pandas",
     "lightgbm",
+    "scikit-learn",
     "pydantic",
 )
 

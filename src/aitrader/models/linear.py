@@ -1,4 +1,4 @@
-"""Ridge regression from its normal equations, stored as coefficients in JSON."""
+"""Ridge regression by scikit-learn, stored as coefficients in JSON."""
 
 import json
 from typing import ClassVar, Self
@@ -36,7 +36,7 @@ class RidgeModel:
 
     file_name: ClassVar[str] = "model.json"
     needs: ClassVar[tuple[str, ...]] = ("winsorize", "impute", "standardise")
-    libraries: ClassVar[tuple[str, ...]] = ("numpy",)
+    libraries: ClassVar[tuple[str, ...]] = ("scikit-learn", "numpy")
 
     def __init__(self, coefficients: FloatArray, intercept: float) -> None:
         self._coefficients = coefficients
@@ -50,11 +50,10 @@ class RidgeModel:
             raise ModelTrainingError(
                 "The labels do not vary: there is nothing to learn.", fix="Check the prices and `labels.horizon`."
             )
-        middle, level = values.mean(axis=0), float(target.mean())
-        centred = values - middle
-        penalty = settings.alpha * np.eye(values.shape[1])
-        slopes = np.linalg.solve(centred.T @ centred + penalty, centred.T @ (target - level))
-        return cls(slopes, level - float(middle @ slopes))
+        from sklearn.linear_model import Ridge  # takes a second to import, and only fitting needs it
+
+        line = Ridge(alpha=settings.alpha, solver="cholesky").fit(values, target)
+        return cls(np.asarray(line.coef_, dtype=np.float64), float(line.intercept_))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
