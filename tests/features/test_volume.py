@@ -4,6 +4,8 @@ Those begin an exponential mean with the first value, ours with the mean of the 
 hold the first value make both begin alike.
 """
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -13,6 +15,7 @@ from aitrader.features.volume import ease, volume_force
 from aitrader.panel.expr import column
 from aitrader.panel.plan import plan
 
+TIES = pl.read_csv(Path(__file__).parents[1] / "answers" / "features_ties.csv", null_values="nan")
 HIGH, LOW, CLOSE, VOLUME = (column(name) for name in ("high", "low", "close", "volume"))
 
 
@@ -179,3 +182,19 @@ def test_a_bar_without_volume_does_not_hide_its_neighbours(declared, run_one):
 
     for name in ("ease_of_movement", "vwap_distance", "volume_price_trend", "force_index", "chaikin_oscillator"):
         assert np.isfinite(run_one(declared(name), columns)[41:]).all(), name
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "told"),
+    [
+        ("money_flow_index", {}, 106),
+        ("klinger_oscillator", {"fast": 3, "slow": 10}, 110),
+        ("pattern_narrow_range", {}, 114),
+    ],
+)
+def test_sums_of_prices_that_are_equal_on_paper_are_equal(run_one, declared, name, settings, told):
+    bars = {column: TIES[column].to_numpy() for column in ("high", "low", "close", "volume")}
+
+    got = run_one(declared(name, **settings), bars)[-told:]
+
+    np.testing.assert_allclose(got, TIES[name].to_numpy()[-told:], rtol=1e-6, atol=1e-6)

@@ -1,6 +1,6 @@
 """Patterns of whole bars, which look at highs and lows instead of bodies."""
 
-from aitrader.features.bars import true_range
+from aitrader.features.bars import ROUNDING, true_range
 from aitrader.features.candle import every
 from aitrader.features.feature import feature
 from aitrader.features.swings import or_zero
@@ -38,7 +38,8 @@ def pattern_narrow_range(high: Expr, low: Expr, *, bars: int = 7) -> Expr:
 
     Source: Crabel (1990), Day Trading with Short Term Price Patterns, NR7.
     """
-    return (high - low).argmin(bars) <= 0
+    spread = high - low
+    return spread - spread.min(bars) <= ROUNDING * high
 
 
 @feature

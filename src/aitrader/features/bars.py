@@ -1,6 +1,11 @@
 """What several families read from a bar, each formula once."""
 
+from typing import Final
+
 from aitrader.panel.expr import Expr, Operand, maximum, where
+
+ROUNDING: Final = 1e-12
+"""Part of a price by which sums of prices differ through rounding alone; no tick is as small."""
 
 
 def simple_return(close: Expr) -> Expr:
@@ -22,6 +27,12 @@ def true_range(high: Expr, low: Expr, close: Expr) -> Expr:
 def typical_price(high: Expr, low: Expr, close: Expr) -> Expr:
     """Mean of high, low and close, USD."""
     return (high + low + close) / 3
+
+
+def direction(price: Expr) -> Expr:
+    """Sign of the change of a price that is a sum of others: 0 where they are equal but for rounding."""
+    change = price - price.shift(1)
+    return change.sign() * (change.abs() > ROUNDING * price)
 
 
 def macd_line(close: Expr, fast: int, slow: int) -> Expr:

@@ -1,6 +1,6 @@
 """Trading activity, and its direction."""
 
-from aitrader.features.bars import log_return, macd_line, most, simple_return, true_range, typical_price
+from aitrader.features.bars import direction, log_return, macd_line, most, simple_return, true_range, typical_price
 from aitrader.features.feature import feature
 from aitrader.features.swings import or_zero
 from aitrader.panel.expr import Expr, maximum, minimum, where
@@ -60,9 +60,9 @@ def money_flow_index(high: Expr, low: Expr, close: Expr, volume: Expr, *, bars: 
     Source: Quong & Soudack (1989), Stocks & Commodities 7(3); TA-Lib MFI.
     """
     price = typical_price(high, low, close)
-    change, flow = price - price.shift(1), price * volume
-    rise = ((change > 0) * flow).sum(bars)
-    return 100 * rise / (rise + ((change < 0) * flow).sum(bars))
+    move, flow = direction(price), price * volume
+    rise = ((move > 0) * flow).sum(bars)
+    return 100 * rise / (rise + ((move < 0) * flow).sum(bars))
 
 
 @feature
@@ -169,7 +169,7 @@ def volume_force(high: Expr, low: Expr, close: Expr, volume: Expr) -> Expr:
 
     The trend is that of high + low + close, and goes on where this does not change. 100 times shares.
     """
-    move = (typical_price(high, low, close) - typical_price(high, low, close).shift(1)).sign()
+    move = direction(typical_price(high, low, close))
     trend = (move / move.abs()).latest(20)
     turned = or_zero((trend - trend.shift(1)).abs())
     spread = high - low
@@ -237,7 +237,7 @@ def vwma_ratio(close: Expr, volume: Expr, *, bars: int = 20) -> Expr:
 def ease_of_movement(high: Expr, low: Expr, close: Expr, volume: Expr, *, bars: int = 14) -> Expr:
     """How far the middle of the bar moved for its volume, mean of ``bars`` bars, at their mean volume.
 
-    Unit: squared fraction of the close. NaN until ``bars + 1`` bars are there; a bar without volume does not count.
+    Unit: squared fraction of the close. NaN until ``bars`` bars are there; a bar without volume does not count.
 
     Source: Arms (1983), Volume Cycles in the Stock Market; StockCharts ChartSchool, Ease of Movement, times the mean
     volume over the squared close.
