@@ -11,7 +11,7 @@ from aitrader.domain.clock import fixed_clock
 from aitrader.domain.frames import BARS, Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
-from aitrader.jobs.assembly import feature_builds, feature_pieces
+from aitrader.jobs.assembly import feature_builds
 from aitrader.lake.feature_store import FeatureStore
 from aitrader.lake.store import Lake
 
@@ -100,14 +100,31 @@ def test_a_second_run_computes_nothing_and_writes_nothing(run_cli, root):
     assert sorted((root / "data_lake").rglob("*.parquet")) == before
 
 
-def test_the_replay_clock_hides_later_bars(run_cli, root):
+def test_the_replay_clock_hides_later_bars(run_cli, root, sessions):
+    earlier = ("--now", f"{sessions[-1]}T12:00-05:00")
+    seen = run_cli("calculate-features", *earlier, "--json", root=root).envelope["result"]
     whole = run_cli("calculate-features", "--json", root=root).envelope["result"]
-    seen = run_cli("calculate-features", "--now", f"{whole['last']}T12:00-05:00", "--json", root=root).envelope[
-        "result"
-    ]
+    refused = run_cli("calculate-features", *earlier, root=root)
+    replaced = run_cli("calculate-features", *earlier, "--full", "--json", root=root).envelope["result"]
 
-    assert seen["last"] < whole["last"]
+    assert (seen["last"], whole["last"]) == (str(sessions[-2]), str(sessions[-1]))
     assert {feature["done"] for feature in seen["features"]} == {"computed"}
+    assert refused.code == 2
+    assert refused.err.splitlines() == [
+        f"error: The stored features know bars up to {sessions[-1]}, more than was known at 2012-07-02T12:00:00-05:00.",
+        "fix: Name a later --now, or replace them with --full.",
+    ]
+    assert replaced["last"] == seen["last"]
+
+
+def test_a_time_before_all_bars_is_named(run_cli, root):
+    ran = run_cli("calculate-features", "--now", "2001-01-01T00:00Z", root=root)
+
+    assert ran.code == 3
+    assert ran.err.splitlines() == [
+        "error: The universe has no bars known at 2001-01-01T00:00:00+00:00.",
+        "fix: Name a later --now, or widen `data.start` and `data.end`.",
+    ]
 
 
 def test_only_what_is_missing_is_computed(run_cli, root):
@@ -177,7 +194,7 @@ def test_a_damaged_file_of_features_is_computed_again(run_cli, root, harm, optio
 
 def test_an_interrupted_run_loses_no_finished_part(run_cli, root, monkeypatch):
     monkeypatch.setattr(feature_builds, "PART_BYTES", 1)
-    monkeypatch.setattr(feature_pieces, "PIECE_BYTES", 1)
+    monkeypatch.setattr(feature_builds, "PIECE_BYTES", 1)
     whole, calls = FeatureStore.keep, []
 
     def interrupted(*arguments):

@@ -12,7 +12,7 @@ import pytest
 from aitrader.domain.clock import fixed_clock
 from aitrader.errors import ClusterError
 from aitrader.jobs.assembly import cluster as sending
-from aitrader.jobs.assembly import feature_pieces
+from aitrader.jobs.assembly import feature_builds
 from aitrader.jobs.assembly.cluster_worker import identity, refuse_another
 from aitrader.lake.store import Lake
 from aitrader.panel import pieces
@@ -56,7 +56,7 @@ def two_workers(socket_enabled):
 def small_pieces(monkeypatch):
     """One symbol a piece, so that there are many."""
     monkeypatch.setattr(pieces, "PIECE_BYTES", 1)
-    monkeypatch.setattr(feature_pieces, "PIECE_BYTES", 20_000)
+    monkeypatch.setattr(feature_builds, "PIECE_BYTES", 20_000)
 
 
 def _hash(root):

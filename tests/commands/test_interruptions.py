@@ -12,7 +12,7 @@ import pytest
 
 from aitrader.errors import BrokerError, RefusedError
 from aitrader.jobs import calculate_features
-from aitrader.jobs.assembly import feature_builds, feature_pieces
+from aitrader.jobs.assembly import feature_builds
 from aitrader.lake.store import Lake
 from aitrader.lake.verify import verify
 
@@ -51,7 +51,7 @@ def prices(tmp_path):
 def commands(prices, monkeypatch):
     """Return the three commands that write the lake, each with several safe points."""
     monkeypatch.setattr(feature_builds, "PART_BYTES", 1)
-    monkeypatch.setattr(feature_pieces, "PIECE_BYTES", 1)
+    monkeypatch.setattr(feature_builds, "PIECE_BYTES", 1)
     return {
         "backfill": ["backfill", "--source", "files", "--path", str(prices), "--adjustment", "raw"],
         "calculate-features": ["calculate-features", "--set", "data.source=test"],

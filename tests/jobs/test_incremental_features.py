@@ -13,8 +13,9 @@ from aitrader.domain.clock import fixed_clock
 from aitrader.domain.frames import ACTIONS, BARS, Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
+from aitrader.errors import InsufficientDataError, LakeError, UsageError
 from aitrader.features.feature import load, spec_of
-from aitrader.jobs.assembly import feature_bars, feature_builds, feature_pieces
+from aitrader.jobs.assembly import feature_bars, feature_builds
 from aitrader.jobs.calculate_features import Wanted, calculate_features
 from aitrader.lake.feature_store import FeatureStore
 from aitrader.lake.store import Lake
@@ -188,6 +189,7 @@ def test_a_new_session_reads_the_last_bars_only_and_writes_its_own_cells_only(ro
 
 def test_many_new_sessions_are_folded_into_one_file(tmp_path, whole, monkeypatch):
     monkeypatch.setattr(feature_builds, "DELTAS", 3)
+    monkeypatch.setattr(feature_builds, "FEW", 3)
     root = Root(tmp_path).until(DAYS[-12])
     root.build()
 
@@ -297,7 +299,7 @@ def test_some_of_the_features_go_on_alone_and_the_others_catch_up(root, whole):
 def test_small_memory_gives_the_same_bits(tmp_path, whole, monkeypatch):
     tight = Root(tmp_path, {**SETTINGS, "features": {**SETTINGS["features"], "max_memory": 1e-4}})
     monkeypatch.setattr(feature_builds, "PART_BYTES", 1 << 14)
-    monkeypatch.setattr(feature_pieces, "PIECE_BYTES", 1 << 13)
+    monkeypatch.setattr(feature_builds, "PIECE_BYTES", 1 << 13)
 
     tight.until(DAYS[-1]).build()
 
@@ -383,3 +385,130 @@ def test_an_interrupted_build_of_cross_sections_goes_on_where_it_stopped(tmp_pat
     assert len(stored & set(parts)) == stop
     names = ["symbol", "session", "smoothed_rank"]
     assert_same(tight.stored().select(names), whole.select(names))
+
+
+def test_news_of_symbols_outside_a_narrow_universe_is_seen_by_the_next_wide_one(root):
+    revised = BARS_OF.filter((pl.col("symbol") == "S04") & (pl.col("session") == DAYS[200])).with_columns(
+        pl.col("close") * 1.01, pl.col("high") * 1.01, pl.col("known_at") + timedelta(days=9)
+    )
+    root.feed(revised)
+    narrow = {**SETTINGS, "universe": {**SETTINGS["universe"], "symbols": [s for s in SYMBOLS if s != "S04"]}}
+    root.config = Config.model_validate(narrow)
+    root.build("ema")
+    root.config = Config.model_validate(SETTINGS)
+
+    root.build()
+
+    again = Root(root.path / "again").until(DAYS[-4]).feed(revised)
+    again.build()
+    assert_same(root.stored(), again.stored())
+
+
+def test_an_end_that_hides_new_bars_for_one_run_does_not_hide_them_from_the_next(root, whole):
+    root.until(DAYS[-1], DAYS[-3])
+    root.config = Config.model_validate({**SETTINGS, "data": {"source": "files", "end": DAYS[-4]}})
+    assert set(done(root.build()).values()) == {"fresh"}
+    root.config = Config.model_validate(SETTINGS)
+
+    root.build()
+
+    assert_same(root.stored(), whole)
+
+
+def test_computing_some_symbols_in_full_keeps_the_others(root):
+    before = root.stored()
+
+    root.build(full=True, symbols=["S03"])
+
+    assert_same(root.stored(), before)
+
+
+def test_a_damaged_part_of_an_interrupted_build_is_built_again_with_all_that_follow(tmp_path, whole, monkeypatch):
+    tight = Root(tmp_path, {**SETTINGS, "features": {**SETTINGS["features"], "max_memory": 1e-4}})
+    tight.until(DAYS[-1])
+    kept, calls = FeatureStore.keep, []
+
+    def interrupted(store, columns, files, token):
+        kept(store, columns, files, token)
+        calls.append(files[0].path)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(FeatureStore, "keep", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tight.build("smoothed_rank")
+    monkeypatch.setattr(FeatureStore, "keep", kept)
+    (tmp_path / "data_lake" / calls[1]).unlink()
+
+    tight.build("smoothed_rank")
+
+    with Lake.open(tmp_path / "data_lake", clock=fixed_clock(NOW)) as lake:
+        frame = lake.snapshot().feature_frame(["smoothed_rank"])
+    assert_same(frame, whole.select("symbol", "session", "smoothed_rank"))
+
+
+@pytest.mark.parametrize("name", ["ema", "momentum_rank"])
+def test_symbols_that_had_no_bars_yet_are_refused(tmp_path, name):
+    root = Root(tmp_path).until(DAYS[-1])
+
+    with pytest.raises(InsufficientDataError, match="S01 has no bars known at 2012-02-01T"):
+        root.build(name, symbols=["S01"], now=VENUE.close_of(DAYS[20]))
+
+
+def test_a_time_before_all_bars_is_named(tmp_path):
+    root = Root(tmp_path).until(DAYS[-1])
+
+    with pytest.raises(InsufficientDataError, match="no bars known at 2011-12-01T00:00:00"):
+        root.build(now=datetime(2011, 12, 1, tzinfo=UTC))
+
+
+def test_an_earlier_time_does_not_replace_what_knows_more_unless_all_is_wanted(root):
+    before, earlier = root.stored(), VENUE.close_of(DAYS[-9]) + timedelta(minutes=1)
+
+    with pytest.raises(UsageError, match=f"know bars up to {DAYS[-4]}, more than was known at 2013-06-18"):
+        root.build(now=earlier)
+
+    assert root.stored().equals(before)
+    assert root.build(now=earlier, full=True).last == DAYS[-9]
+
+
+@pytest.mark.parametrize(
+    ("sets", "early"), [(("ema", "mean_smooth", "weekly_smooth"), 8), (("momentum_rank", "smoothed_rank"), 12)]
+)
+@pytest.mark.parametrize(("memory", "sessions"), [(1e-4, 205), (4.0, len(DAYS))])
+def test_many_new_sessions_and_symbols_are_added_in_stretches_that_fit_memory(
+    tmp_path, whole, monkeypatch, sets, early, memory, sessions
+):
+    settings = {**SETTINGS, "features": {**SETTINGS["features"], "max_memory": memory}}
+    grown = Root(tmp_path, settings).until(DAYS[80], symbols=SYMBOLS[:early])
+    grown.build(*sets)
+    grown.until(DAYS[80], symbols=SYMBOLS[early:]).until(DAYS[-1], DAYS[81])
+    read, slab = [], feature_bars.Bars.slab
+    monkeypatch.setattr(feature_bars.Bars, "slab", lambda *a, **b: read.append(len(a[1]) * len(a[2])) or slab(*a, **b))
+
+    grown.build(*sets)
+
+    assert_same(grown.stored(), whole.select("symbol", "session", *sorted(sets)))
+    assert max(read) <= len(SYMBOLS) * sessions
+
+
+def test_a_damaged_small_part_is_not_folded_but_everything_built_again(tmp_path, whole, monkeypatch):
+    monkeypatch.setattr(feature_builds, "DELTAS", 3)
+    root = Root(tmp_path).until(DAYS[-6])
+    root.build("ema")
+    for day in DAYS[-5:-1]:
+        root.until(day, day).build("ema")
+    part = keys_of(root)["ema"].part_paths[-1]
+    opened = feature_builds.overlaid
+
+    def flipped(parts, *rest):
+        if part in parts:
+            raise LakeError(f"{part} is damaged")
+        return opened(parts, *rest)
+
+    monkeypatch.setattr(feature_builds, "overlaid", flipped)
+    monkeypatch.setattr(feature_builds, "DELTAS", 1)
+    root.until(DAYS[-1], DAYS[-1]).build("ema")
+
+    assert part not in keys_of(root)["ema"].part_paths
+    assert_same(root.stored(), whole.select("symbol", "session", "ema"))

@@ -18,7 +18,8 @@ from aitrader.features.feature import FeatureSpec
 from aitrader.jobs.assembly.cluster import cluster_means
 from aitrader.jobs.assembly.data import cautions, open_lake
 from aitrader.jobs.assembly.feature_bars import Bars
-from aitrader.jobs.assembly.feature_builds import Builder, Means
+from aitrader.jobs.assembly.feature_builds import Builder
+from aitrader.jobs.assembly.feature_pieces import Means
 from aitrader.jobs.assembly.feature_units import TIMEFRAME, Planner, Todo, stored_key, units
 from aitrader.jobs.assembly.learning import feature_set, workers
 from aitrader.jobs.progress import Report, silent

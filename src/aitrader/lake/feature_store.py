@@ -24,14 +24,6 @@ _SOURCE: Final = "features"
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """Files that stand in the lake and wait for their commit: one of values, and that of its states."""
-
-    part: FileRow
-    states: FileRow
-
-
-@dataclass(frozen=True, slots=True)
 class Build:
     """What a complete build says: see ``catalog.BuildRow``; ``parts`` and ``states`` are paths."""
 
@@ -83,11 +75,10 @@ class FeatureStore:
         kind = (self.dataset, _SOURCE, STATES_SCHEMA)
         return stamped_row(path, kind, stamp, content_of(states.rows), (last, last, None))
 
-    def keep(self, columns: Mapping[str, str], written: Written, token: str) -> None:
-        """Commit a part of a build that is not complete yet, so that an interrupted one goes on from there."""
-        group_id = self.group_id(columns)
-        row = PartRow(written.part.path, written.states.path, group_id, token)
-        self._commit(columns, [written.part, written.states], [row])
+    def keep(self, columns: Mapping[str, str], files: Sequence[FileRow], token: str) -> None:
+        """Commit a part of a build and its states, so that an interrupted one goes on from there."""
+        part, states = files
+        self._commit(columns, files, [PartRow(part.path, states.path, self.group_id(columns), token)])
 
     def complete(self, columns: Mapping[str, str], build: Build, files: Sequence[FileRow]) -> None:
         """Commit a build together with those of its ``files`` that are not committed yet."""

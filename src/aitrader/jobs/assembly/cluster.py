@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aitrader.errors import ClusterError, UsageError
 from aitrader.jobs.assembly.cluster_worker import Identity, identity, refuse_another, work
-from aitrader.jobs.assembly.feature_builds import Means
+from aitrader.jobs.assembly.feature_pieces import Means
 from aitrader.panel.pieces import Done, Piece
 from aitrader.panel.program import Program
 

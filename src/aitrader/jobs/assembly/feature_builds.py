@@ -1,11 +1,8 @@
 """Builds features into the lake: piece by piece, in bounded memory, each part committed when it is done."""
 
 import json
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -15,22 +12,33 @@ from numpy.typing import NDArray
 
 from aitrader.config.schema import Config
 from aitrader.domain.symbols import Symbol
+from aitrader.errors import LakeError
 from aitrader.jobs.assembly.feature_bars import Bars
-from aitrader.jobs.assembly.feature_pieces import Piece, Result, computed, cuts, framed, lags_of, piece_of
+from aitrader.jobs.assembly.feature_pieces import Means, Work, cuts, framed, lags_of
 from aitrader.jobs.assembly.feature_units import Planner, Todo, Unit, table
 from aitrader.jobs.progress import Progress, Report
-from aitrader.lake.catalog import FileRow
+from aitrader.lake.catalog import FileRow, PartRow
 from aitrader.lake.feature_files import States, overlaid, packed
-from aitrader.lake.feature_store import Build, FeatureStore, Written
+from aitrader.lake.feature_store import Build, FeatureStore
+from aitrader.panel.blocks import States as Remembered
 from aitrader.panel.blocks import Values
-from aitrader.panel.panel import Panel
-from aitrader.panel.pieces import Place
 
 PART_BYTES: Final = 256 << 20
 """Values of one file, uncompressed."""
 
+PIECE_BYTES: Final = 48 << 20
+"""Values that are computed, held and written together, if memory allows."""
+
 DELTAS: Final = 32
-"""So many files of a few sessions each are folded into one."""
+"""So many files of fewer than ``FEW`` sessions are folded into one."""
+
+FEW: Final = 8
+
+LEAST: Final = 32
+"""Sessions that a slab adds to what is known, however little memory there is."""
+
+BASE_BYTES: Final = 350 << 20
+"""What the process takes before it holds a bar."""
 
 CELL_BYTES: Final = 130
 """What a cell of a panel takes while it is laid out: six columns, adjusted, their factors."""
@@ -62,13 +70,8 @@ class Done:
     present: NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
-    """Who computes: an executor of threads (None: the caller), with so many at work, here or at ``place``."""
-
-    executor: Executor | None
-    workers: int
-    place: Place | None = None
+class _Damaged(Exception):
+    """A stored part that is to be folded into another cannot be read."""
 
 
 class Builder:
@@ -95,7 +98,8 @@ class Builder:
         self._means = means
         self._resumes = resumes
         self._progress = progress
-        self._budget = int(config.features.max_memory * (1 << 30)) // 2
+        memory = int(config.features.max_memory * (1 << 30))
+        self._budget = max((memory - BASE_BYTES) * 3 // 4, memory // 8)
 
     def build(self, todo: Todo) -> dict[str, float]:
         """Do what is to be done and commit it; return the coverage of what was computed, by stored key."""
@@ -103,106 +107,144 @@ class Builder:
             self._mark(todo)
             return {}
         todo.unit.program.prepare(lambda done, total: self._progress(Progress("kernels", done, total, "compiled once")))
-        counts = _Counts(todo.unit)
-        if todo.anew:
-            self._anew(todo, counts)
-        else:
-            self._further(todo, counts)
-        return counts.coverage()
+        if not todo.anew:
+            try:
+                return self._further(todo)
+            except _Damaged:
+                todo = replace(todo, states=None, scratch=())
+        return self._anew(todo)
 
     def _mark(self, todo: Todo) -> None:
-        """Note that a build without news has seen all of the lake."""
-        build = todo.unit.build
+        """Note that a build without news has seen all of the lake, for the symbols and sessions that are wanted."""
+        build, held = todo.unit.build, todo.states
         assert build is not None
-        if todo.seen:
+        assert held is not None
+        if not todo.seen:
+            return
+        rows, notes = todo.stay(), {**held.notes, **self._wanted(todo)}
+        if rows.height == held.rows.height and notes == held.notes:
             self._complete(todo, build.part_paths, build.state_paths, [])
+        else:
+            states = self._store.states(todo.unit.columns, States(rows, todo.sessions, notes))
+            self._complete(todo, build.part_paths, [states.path], [states])
 
-    def _anew(self, todo: Todo, counts: "_Counts") -> None:
-        columns, across = todo.unit.columns, todo.unit.across
+    def _anew(self, todo: Todo) -> dict[str, float]:
+        columns, across, counts = todo.unit.columns, todo.unit.across, _Counts(todo.unit)
         token = self._token(todo)
-        found = self._bars.snapshot.unfinished(self._store.group_id(columns), token) if self._resumes else ()
+        found, held = self._unfinished(todo, token) if self._resumes else ([], None)
         parts, states = [row.path for row in found], [row.states for row in found]
-        known = self._bars.snapshot.states(states[-1:] if across else states) if found else None
-        waiting: list[FileRow] = []
-        for written in self._written(todo, known, counts):
+        waiting: tuple[FileRow, ...] = ()
+        for part, after in self._written(todo, held, counts):
             if waiting:
-                self._store.keep(columns, Written(*waiting), token)
-                self._told(todo, len(parts))
-            waiting = [written.part, written.states]
-            parts.append(written.part.path)
-            states.append(written.states.path)
+                self._store.keep(columns, waiting, token)
+                self._progress(Progress("features", len(parts), len(parts) + 1, f"{len(todo.unit.specs)} features"))
+            waiting = (part, self._store.states(columns, after))
+            parts.append(waiting[0].path)
+            states.append(waiting[1].path)
         self._complete(todo, parts, states[-1:] if across else states, waiting)
+        return counts.coverage()
 
-    def _written(self, todo: Todo, known: States | None, counts: "_Counts") -> Iterator[Written]:
-        """Write everything beyond what is ``known``; yield the parts, each with its states."""
-        rows, stop = (None, 0) if known is None else (known.rows, int(known.notes["stop"]))
-        while stretch := self._next(todo, rows, stop):
-            for part, new in self._parts(stretch, counts):
-                held = States(new, todo.sessions, self._notes(todo, stretch.stop))
-                yield Written(part, self._store.states(todo.unit.columns, held))
-                rows = new if rows is None or todo.unit.across else table([rows, new])
-            stop = stretch.stop
+    def _unfinished(self, todo: Todo, token: str) -> tuple[list[PartRow], States | None]:
+        """Return the parts that an interrupted build left, and what is known after them."""
+        snapshot, across = self._bars.snapshot, todo.unit.across
+        found, stop = [], 0
+        for row in snapshot.unfinished(self._store.group_id(todo.unit.columns), token):
+            file = snapshot.file(row.path)
+            # A slab is of use only behind the one that it was resumed from, which may be lost.
+            if not across or (stop < len(todo.sessions) and file.first == str(todo.sessions[stop])):
+                found.append(row)
+                stop = int(np.searchsorted(todo.sessions, np.datetime64(file.last, "D"))) + 1
+        try:
+            paths = [row.states for row in found]
+            return found, snapshot.states(paths[-1:] if across else paths) if found else None
+        except LakeError:
+            return [], None
 
-    def _next(self, todo: Todo, rows: pl.DataFrame | None, stop: int) -> Stretch | None:
-        """Return what is built next, after the symbols of ``rows``, or from position ``stop`` on: as memory allows."""
+    def _written(self, todo: Todo, held: States | None, counts: "_Counts") -> Iterator[tuple[FileRow, States]]:
+        """Write everything beyond what is ``held``; yield the parts, each with the states to store beside it."""
+        whole = len(todo.sessions)
+        if not todo.unit.across:
+            there = set() if held is None else set(held.rows["symbol"])
+            for stretch in self._by_symbol(todo, [symbol for symbol in todo.kept if symbol not in there], None):
+                for part, rows in self._parts(stretch, counts):
+                    yield part, States(rows, todo.sessions, self._notes(todo, whole))
+            return
+        while held is None or held.notes["stop"] < whole:
+            stretch = self._slab(todo, held)
+            ((part, rows),) = self._parts(stretch, counts)
+            held = States(rows, todo.sessions, self._notes(todo, stretch.stop))
+            yield part, held
+
+    def _by_symbol(self, todo: Todo, symbols: Sequence[Symbol], held: States | None) -> Iterator[Stretch]:
+        """Yield stretches of as many symbols as memory allows: beyond what is ``held`` of them, or whole."""
+        whole = len(todo.sessions)
+        begin, first = (0, 0) if held is None else (held.notes["begin"], held.notes["stop"])
+        step = max(1, self._budget // 2 // (CELL_BYTES * (whole - begin)))
+        for place in range(0, len(symbols), step):
+            carried = None if held is None else held.rows[place : place + step]
+            yield Stretch(todo, tuple(symbols[place : place + step]), begin, first, whole, carried)
+
+    def _slab(self, todo: Todo, held: States | None) -> Stretch:
+        """Return all symbols over as many sessions as memory allows, beyond what is ``held``."""
         unit, whole = todo.unit, len(todo.sessions)
-        if not unit.across:
-            there = set() if rows is None else set(rows["symbol"])
-            rest = tuple(symbol for symbol in todo.kept if symbol not in there)
-            step = max(1, self._budget // (CELL_BYTES * whole))
-            return Stretch(todo, rest[:step], 0, 0, whole, None) if rest else None
-        length = self._slab_length(todo)
-        end = whole if whole - stop < 2 * length else stop + length
-        begin = max(0, stop - unit.reach(unit.program.lags)) if stop else 0
-        return Stretch(todo, todo.symbols, begin, stop, end, rows) if stop < whole else None
-
-    def _slab_length(self, todo: Todo) -> int:
-        unit = todo.unit
+        begin, first = (0, 0) if held is None else (held.notes["begin"], held.notes["stop"])
         staged = sum(len(stage.staged) + len(stage.crosses) for stage in unit.program.passes)
         cell = CELL_BYTES + 8 * (staged + 8) + 4 * len(unit.specs)
-        return max(unit.reach(unit.program.lags), 32, self._budget // (cell * len(todo.symbols)))
+        # The first slab is as long as states reach back, so that the next one finds them where it begins.
+        panel = max(self._budget // (cell * len(todo.symbols)), unit.reach(unit.program.lags) + LEAST)
+        stop = max(begin + panel, first + LEAST)
+        carried = None if held is None else held.rows
+        return Stretch(todo, todo.symbols, begin, first, stop if whole - stop >= LEAST else whole, carried)
 
-    def _further(self, todo: Todo, counts: "_Counts") -> None:
+    def _further(self, todo: Todo) -> dict[str, float]:
         """Go on from what is stored: new sessions of known symbols, and some symbols from their beginning."""
-        assert todo.unit.build is not None
-        paths, whole = list(todo.unit.build.part_paths), len(todo.sessions)
-        stay = todo.stay()
-        paths, written = self._new_sessions(todo, stay, paths, counts)
-        rows = [new for _, new in written] or [stay]
-        if todo.scratch:
-            anew = list(self._parts(Stretch(todo, todo.scratch, 0, 0, whole, None), counts))
-            written += anew
-            rows += [new for _, new in anew]
-        held = table([part.select(rows[-1].columns) for part in rows])
-        states = self._store.states(todo.unit.columns, States(held, todo.sessions, self._notes(todo, whole)))
-        files = [file for file, _ in written]
+        build, held, counts, whole = todo.unit.build, todo.states, _Counts(todo.unit), len(todo.sessions)
+        assert build is not None
+        assert held is not None
+        paths, rows = list(build.part_paths), [todo.stay()]
+        files: list[FileRow] = []
+        if len(held.sessions) < whole:
+            paths, files, rows = self._later(todo, replace(held, rows=rows[0]), paths, counts)
+        for stretch in self._by_symbol(todo, todo.scratch, None):
+            for part, new in self._parts(stretch, counts):
+                files.append(part)
+                rows.append(new)
+        own = table([part.select(rows[-1].columns) for part in rows])
+        states = self._store.states(todo.unit.columns, States(own, todo.sessions, self._notes(todo, whole)))
         self._complete(todo, [*paths, *(file.path for file in files)], [states.path], [*files, states])
+        return counts.coverage()
 
-    def _new_sessions(
-        self, todo: Todo, stay: pl.DataFrame, paths: list[str], counts: "_Counts"
-    ) -> tuple[list[str], list[tuple[FileRow, pl.DataFrame]]]:
-        """Write the new sessions of the symbols that ``stay``; return the paths still needed, and what was written."""
-        assert todo.states is not None
-        if len(todo.sessions) == len(todo.states.sessions):
-            return paths, []
-        symbols = tuple(Symbol(symbol) for symbol in stay["symbol"])
-        begin, first = int(todo.states.notes["begin"]), len(todo.states.sessions)
-        stretch = Stretch(todo, symbols, begin, first, len(todo.sessions), stay)
+    def _later(
+        self, todo: Todo, held: States, paths: list[str], counts: "_Counts"
+    ) -> tuple[list[str], list[FileRow], list[pl.DataFrame]]:
+        """Write the new sessions of the symbols ``held``; return the parts still needed, the new ones, and states."""
+        symbols = [Symbol(symbol) for symbol in held.rows["symbol"]]
         small = self._small(todo, paths)
-        if len(small) < DELTAS:
-            return paths, list(self._parts(stretch, counts))
-        return paths[: -len(small)], [self._folded(stretch, small, counts)]
+        stretches = [self._slab(todo, held)] if todo.unit.across else list(self._by_symbol(todo, symbols, held))
+        if len(small) >= DELTAS and stretches[0].stop == len(todo.sessions):
+            part, new = self._folded(stretches, small, counts)
+            return paths[: -len(small)], [part], [new]
+        if todo.unit.across:
+            slabs = list(self._written(todo, held, counts))
+            return paths, [part for part, _ in slabs], [slabs[-1][1].rows]
+        parts = [written for stretch in stretches for written in self._parts(stretch, counts)]
+        return paths, [part for part, _ in parts], [rows for _, rows in parts]
 
-    def _folded(self, stretch: Stretch, small: Sequence[str], counts: "_Counts") -> tuple[FileRow, pl.DataFrame]:
+    def _folded(
+        self, stretches: Sequence[Stretch], small: Sequence[str], counts: "_Counts"
+    ) -> tuple[FileRow, pl.DataFrame]:
         """Write the new sessions together with those of ``small``, the last parts; return it as ``_parts`` does."""
-        snapshot, columns = self._bars.snapshot, stretch.todo.unit.columns
-        sessions = stretch.todo.sessions
-        begin = int(np.searchsorted(sessions, np.datetime64(snapshot.file(small[0]).first, "D")))
+        snapshot, todo = self._bars.snapshot, stretches[0].todo
+        columns, first = todo.unit.columns, stretches[0].first
+        begin = int(np.searchsorted(todo.sessions, np.datetime64(snapshot.file(small[0]).first, "D")))
         rows = []
-        with self._store.part(columns, sessions[begin : stretch.stop]) as part:
-            for done in self._results(stretch):
-                grid = (done.symbols, sessions[begin : stretch.first])
-                old = overlaid(small, tuple(columns.values()), grid, snapshot.opened)
+        with self._store.part(columns, todo.sessions[begin:]) as part:
+            for done in (done for stretch in stretches for done in self._results(stretch, since=begin)):
+                try:
+                    grid = (done.symbols, todo.sessions[begin:first])
+                    old = overlaid(small, tuple(columns.values()), grid, snapshot.opened)
+                except LakeError as error:
+                    raise _Damaged from error
                 part.write(done.symbols, np.concatenate([old, done.values], axis=2))
                 counts.add(done)
                 rows.append(done.states)
@@ -214,20 +256,20 @@ class Builder:
         for path in reversed(paths):
             file = self._bars.snapshot.file(path)
             ends = np.searchsorted(todo.sessions, np.array([file.first, file.last], dtype="datetime64[D]"))
-            if ends[1] - ends[0] >= DELTAS or ends[0] == 0:
+            if ends[1] - ends[0] >= FEW - 1 or ends[0] == 0:
                 break
             found.insert(0, path)
         return found
 
     def _parts(self, stretch: Stretch, counts: "_Counts") -> Iterator[tuple[FileRow, pl.DataFrame]]:
-        """Write a stretch in parts of bounded size; yield each with its rows of states."""
+        """Write a stretch in parts of bounded size, or a slab as one; yield each with its rows of states."""
         columns, days = stretch.todo.unit.columns, stretch.todo.sessions[stretch.first : stretch.stop]
         results = self._results(stretch)
         done = next(results, None)
         while done is not None:
             rows, size = [], 0
             with self._store.part(columns, days) as part:
-                while done is not None and size < PART_BYTES:
+                while done is not None and (size < PART_BYTES or stretch.todo.unit.across):
                     part.write(done.symbols, done.values)
                     counts.add(done)
                     rows.append(done.states)
@@ -235,8 +277,21 @@ class Builder:
                     done = next(results, None)
             yield part.file, table(rows)
 
-    def _results(self, stretch: Stretch) -> Iterator[Done]:
-        """Compute a stretch; the values yielded are overwritten once the next are asked for."""
+    def _results(self, stretch: Stretch, since: int | None = None) -> Iterator[Done]:
+        """Compute a stretch; the values yielded are overwritten once the next are asked for.
+
+        They are as many as are written together with those stored from position ``since`` on (None: with none).
+        """
+        work, carry, shown = self._laid_out(stretch)
+        symbols, unit = len(stretch.symbols), stretch.todo.unit
+        size = min(PIECE_BYTES, self._budget // (2 * (self._means.workers + 3)))
+        cells = stretch.stop - (stretch.first if since is None else since)
+        rows = list(cuts(symbols, cells, len(unit.specs), size))
+        for cut, values, states in work.at_once(rows) if unit.across else work.one_by_one(rows):
+            yield _done(stretch, carry[cut], values, states, shown[cut])
+
+    def _laid_out(self, stretch: Stretch) -> tuple[Work, pl.DataFrame, NDArray[np.bool_]]:
+        """Return what is computed of a stretch, what the next one must know of it, and where its symbols have bars."""
         todo, unit = stretch.todo, stretch.todo.unit
         slab = self._bars.slab(
             stretch.symbols,
@@ -248,60 +303,29 @@ class Builder:
         )
         lags = dict(unit.program.lags) if stretch.carried is None else lags_of(stretch.carried.columns)
         skip = max(0, stretch.first - stretch.begin - unit.before(lags))
-        panel = slab.panel.slice(skip) if skip else slab.panel
-        first = stretch.first - stretch.begin - skip
-        resume = stretch.carried if stretch.carried is not None and unit.program.lags else None
-        rows = list(self._rows(unit, panel, first))
-        pieces = [
-            piece_of(panel, cut, unit.program, first=first, min_names=self._config.features.min_names, resume=resume)
-            for cut in rows
-        ]
+        work = Work(
+            unit.program,
+            slab.panel.slice(skip) if skip else slab.panel,
+            stretch.first - stretch.begin - skip,
+            self._config.features.min_names,
+            stretch.carried if unit.program.lags else None,
+            self._means,
+        )
         carry = slab.carry(max(0, stretch.stop - unit.reach(lags)))
-        shown = slab.present[:, stretch.first - stretch.begin :]
-        for cut, result in zip(rows, self._computed(pieces), strict=True):
-            yield _done(stretch, carry[cut], result, shown[cut])
+        return work, carry, slab.present[:, stretch.first - stretch.begin :]
 
-    def _rows(self, unit: Unit, panel: Panel, first: int) -> Iterator[slice]:
-        symbols, bars = panel.shape
-        if unit.across:
-            yield slice(0, symbols)
-            return
-        yield from cuts(symbols, bars - first, len(unit.specs))
-
-    def _computed(self, pieces: Sequence[Piece]) -> Iterator[Result]:
-        """Compute pieces in order, a few ahead of the one in use, in buffers that are used again."""
-        run = partial(computed, place=self._means.place)
-        most = max((int(np.prod(piece.shape)) for piece in pieces), default=0)
-        if self._means.executor is None or len(pieces) == 1:
-            buffer = np.empty(most, dtype=np.float32)
-            for piece in pieces:
-                yield run(piece, out=_shaped(buffer, piece), executor=self._means.executor)
-            return
-        free = [np.empty(most, dtype=np.float32) for _ in range(min(self._means.workers + 1, len(pieces)))]
-        waiting: deque[tuple[Future[Result], NDArray[np.float32]]] = deque()
-        left = iter(pieces)
-        for piece in left:
-            buffer = free.pop()
-            waiting.append((self._means.executor.submit(run, piece, out=_shaped(buffer, piece)), buffer))
-            if not free:
-                break
-        while waiting:
-            future, buffer = waiting.popleft()
-            yield future.result()
-            following = next(left, None)
-            if following is not None:
-                waiting.append((self._means.executor.submit(run, following, out=_shaped(buffer, following)), buffer))
-
-    def _notes(self, todo: Todo, stop: int) -> dict[str, Any]:
-        lags = dict(todo.unit.program.lags) if todo.states is None else lags_of(todo.states.rows.columns)
+    def _wanted(self, todo: Todo) -> dict[str, Any]:
+        """Return what is noted of the symbols and sessions that were asked for."""
         same = todo.kept == todo.symbols or todo.unit.across
         return {
-            "begin": max(0, stop - todo.unit.reach(lags)),
-            "stop": stop,
             "selection": self._planner.selection,
             "end": self._planner.end,
             "available": None if same else [str(symbol) for symbol in todo.symbols],
         }
+
+    def _notes(self, todo: Todo, stop: int) -> dict[str, Any]:
+        lags = dict(todo.unit.program.lags) if todo.states is None else lags_of(todo.states.rows.columns)
+        return {"begin": max(0, stop - todo.unit.reach(lags)), "stop": stop, **self._wanted(todo)}
 
     def _token(self, todo: Todo) -> str:
         """Return what tells this build from one of other bars, symbols or sessions."""
@@ -313,9 +337,6 @@ class Builder:
         snapshot, last = self._bars.snapshot, str(todo.sessions[-1].astype("datetime64[D]"))
         build = Build(self._bars.source, tuple(parts), tuple(states), last, snapshot.version, snapshot.now)
         self._store.complete(todo.unit.columns, build, files)
-
-    def _told(self, todo: Todo, parts: int) -> None:
-        self._progress(Progress("features", parts, parts + 1, f"{len(todo.unit.specs)} features"))
 
 
 class _Counts:
@@ -336,19 +357,15 @@ class _Counts:
         return {key: int(known) / bars if bars else 0.0 for key, known in zip(self._keys, self._values, strict=True)}
 
 
-def _shaped(buffer: NDArray[np.float32], piece: Piece) -> Values:
-    return buffer[: int(np.prod(piece.shape))].reshape(piece.shape)
-
-
-def _done(stretch: Stretch, carry: pl.DataFrame, result: Result, present: NDArray[np.bool_]) -> Done:
-    todo = stretch.todo
-    kept = set(todo.kept)
-    stored = carry["symbol"].is_in([str(symbol) for symbol in kept])
+def _done(
+    stretch: Stretch, carry: pl.DataFrame, values: Values, states: Remembered, present: NDArray[np.bool_]
+) -> Done:
+    kept = {str(symbol) for symbol in stretch.todo.kept}
+    stored = carry["symbol"].is_in(sorted(kept))
     own = carry.select(name for name in carry.columns if name.count("/") < 2 and name != "stored")
-    rows = own.with_columns(stored.alias("stored"), *framed(result.states))
+    rows = own.with_columns(stored.alias("stored"), *framed(states))
     symbols = tuple(Symbol(symbol) for symbol in carry["symbol"])
     if bool(stored.all()):
-        return Done(symbols, result.values, rows, present)
+        return Done(symbols, values, rows, present)
     mask = stored.to_numpy()
-    chosen = tuple(symbol for symbol in symbols if symbol in kept)
-    return Done(chosen, np.ascontiguousarray(result.values[:, mask]), rows, present[mask])
+    return Done(tuple(symbol for symbol in symbols if symbol in kept), values[:, mask], rows, present[mask])

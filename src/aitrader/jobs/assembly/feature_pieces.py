@@ -1,104 +1,118 @@
-"""The unit of work of a build of features: some symbols over a stretch of sessions, as a value that any worker can do.
+"""Builds in pieces: the values of some symbols, computed, held and written together, and their states as columns."""
 
-``computed(piece)`` needs nothing but the piece and gives arrays, so that threads here and processes elsewhere make the
-same bits.
-"""
-
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from aitrader.domain.symbols import Symbol
-from aitrader.panel.blocks import State, Values
-from aitrader.panel.panel import Grid, Panel
+from aitrader.panel.blocks import State, States, Values
+from aitrader.panel.panel import Panel
 from aitrader.panel.pieces import Place, SpreadBuild
 from aitrader.panel.program import Build, Program
-from aitrader.panel.timeline import Timeframe
-
-PIECE_BYTES: Final = 48 << 20
-"""Values that are computed, held and written together."""
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """What ``computed`` needs: a program, and a panel in plain parts, which pickles.
+class Means:
+    """Who computes: an executor of threads (None: the caller), with so many at work, here or at ``place``."""
 
-    Values are wanted from bar ``first`` of the panel on; the bars before warm up. ``resume``: the states before it.
+    executor: Executor | None
+    workers: int
+    place: Place | None = None
+
+
+Piece = tuple[slice, Values, States]
+"""Some symbols, their values, and their states after the last session, by expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Values that are wanted of a panel's symbols, from bar ``first`` on; the bars before warm up.
+
+    ``resume`` holds the states before them, as ``framed``; None: there are none. The means change no bit, nor does it
+    matter which symbols are computed together, unless they are compared.
     """
 
     program: Program
-    calendar: str
-    timeframe: Timeframe
-    sessions: NDArray[np.datetime64]
-    symbols: tuple[Symbol, ...]
-    columns: Mapping[str, Grid]
-    members: NDArray[np.bool_]
-    begins: NDArray[np.int64]
+    panel: Panel
     first: int
     min_names: int
-    resume: Mapping[str, State] | None
+    resume: pl.DataFrame | None
+    means: Means
 
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Of the values: features, symbols, sessions."""
-        return len(self.program.exprs), len(self.symbols), len(self.sessions) - self.first
+    def at_once(self, rows: Sequence[slice]) -> Iterator[Piece]:
+        """Compute all symbols together; yield them as cut."""
+        every = slice(0, rows[-1].stop)
+        values = np.empty(self._shape(every), dtype=np.float32)
+        states = self._compute(every, values, self.means.executor)
+        for cut in rows:
+            own = {digest: State(state.lag, state.values[cut]) for digest, state in states.items()}
+            yield cut, values[:, cut], own
+
+    def one_by_one(self, rows: Sequence[slice]) -> Iterator[Piece]:
+        """Compute pieces in order, a few ahead of the one in use.
+
+        Values stand in buffers that are used again: they are overwritten once the next are asked for.
+        """
+        most, executor = int(np.prod(self._shape(rows[0]))), self.means.executor
+        if executor is None or len(rows) == 1:
+            buffer = np.empty(most, dtype=np.float32)
+            for cut in rows:
+                values = self._shaped(buffer, cut)
+                yield cut, values, self._compute(cut, values, executor)
+            return
+        left = iter(rows)
+        waiting: deque[tuple[slice, NDArray[np.float32], Future[States]]] = deque()
+
+        def send(buffer: NDArray[np.float32]) -> None:
+            if (cut := next(left, None)) is not None:
+                future = executor.submit(self._compute, cut, self._shaped(buffer, cut), None)
+                waiting.append((cut, buffer, future))
+
+        for _ in range(min(self.means.workers + 1, len(rows))):
+            send(np.empty(most, dtype=np.float32))
+        while waiting:
+            cut, buffer, future = waiting.popleft()
+            states = future.result()
+            yield cut, self._shaped(buffer, cut), states
+            send(buffer)
+
+    def _compute(self, rows: slice, out: Values, executor: Executor | None) -> States:
+        """Write the values of some symbols to ``out``; return their states."""
+        make = Build if self.means.place is None else partial(SpreadBuild, self.means.place)
+        resume = None if self.resume is None else unframed(self.resume[rows])
+        build = make(self.program, _some(self.panel, rows), min_names=self.min_names, first=self.first, resume=resume)
+        for _ in build.blocks(executor=executor, out=out):
+            pass
+        return build.states
+
+    def _shape(self, rows: slice) -> tuple[int, int, int]:
+        return len(self.program.exprs), rows.stop - rows.start, self.panel.shape[1] - self.first
+
+    def _shaped(self, buffer: NDArray[np.float32], rows: slice) -> Values:
+        shape = self._shape(rows)
+        return buffer[: int(np.prod(shape))].reshape(shape)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """Values of shape ``Piece.shape``, float32, and the states after the last session by expression."""
-
-    values: Values
-    states: Mapping[str, State]
-
-
-def computed(
-    piece: Piece, *, out: Values | None = None, executor: Executor | None = None, place: Place | None = None
-) -> Result:
-    """Return the piece's values (in ``out``, if given) and states.
-
-    Neither ``executor``, one of threads, nor ``place``, where it is computed instead of here, changes a bit.
-    """
-    values = np.empty(piece.shape, dtype=np.float32) if out is None else out
-    panel = Panel(
-        piece.calendar, piece.timeframe, piece.sessions, piece.symbols, piece.columns, piece.members, piece.begins
+def _some(panel: Panel, rows: slice) -> Panel:
+    return replace(
+        panel,
+        symbols=panel.symbols[rows],
+        columns={name: grid[rows] for name, grid in panel.columns.items()},
+        members=panel.members[rows],
+        begins=panel.begins[rows],
+        groups={name: numbers[rows] for name, numbers in panel.groups.items()},
     )
-    make = Build if place is None else partial(SpreadBuild, place)
-    build = make(piece.program, panel, min_names=piece.min_names, first=piece.first, resume=piece.resume)
-    for _ in build.blocks(executor=executor, out=values):
-        pass
-    return Result(values, build.states)
 
 
-def piece_of(
-    panel: Panel, rows: slice, program: Program, *, first: int, min_names: int, resume: pl.DataFrame | None
-) -> Piece:
-    """Return the piece of these rows of a panel; ``resume`` holds the states of all its symbols, as ``framed``."""
-    return Piece(
-        program,
-        panel.calendar,
-        panel.timeframe,
-        panel.sessions,
-        panel.symbols[rows],
-        {name: grid[rows] for name, grid in panel.columns.items()},
-        panel.members[rows],
-        panel.begins[rows],
-        first,
-        min_names,
-        None if resume is None else unframed(resume[rows]),
-    )
-
-
-def cuts(panel_symbols: int, cells: int, features: int) -> Iterator[slice]:
-    """Yield the rows of each piece of a panel of so many symbols with so many cells each."""
-    step = max(1, PIECE_BYTES // (4 * cells * max(features, 1)))
-    yield from (slice(begin, min(begin + step, panel_symbols)) for begin in range(0, panel_symbols, step))
+def cuts(symbols: int, cells: int, features: int, size: int) -> Iterator[slice]:
+    """Yield the rows of each piece of so many bytes, of a panel of so many symbols with so many cells each."""
+    step = max(1, size // (4 * cells * features))
+    yield from (slice(begin, min(begin + step, symbols)) for begin in range(0, symbols, step))
 
 
 def framed(states: Mapping[str, State]) -> list[pl.Series]:

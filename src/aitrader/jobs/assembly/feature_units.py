@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -12,7 +13,7 @@ import polars as pl
 
 from aitrader.config.schema import Config
 from aitrader.domain.symbols import Symbol
-from aitrader.errors import LakeError
+from aitrader.errors import InsufficientDataError, LakeError, UsageError
 from aitrader.features.feature import FeatureSpec
 from aitrader.jobs.assembly.feature_bars import MEMBER_BARS, Bars, Days
 from aitrader.jobs.assembly.feature_pieces import lags_of, unframed
@@ -142,7 +143,15 @@ class Planner:
         self.selection: Final = "all" if named is None else sha256("|".join(sorted(named)).encode()).hexdigest()
 
     def todo(self, unit: Unit) -> Todo:
-        """Return what is to be built of ``unit``."""
+        """Return what is to be built of ``unit``.
+
+        Raises
+        ------
+        UsageError
+            What is stored knows more than was known at the time of the view.
+        InsufficientDataError
+            No symbol that is wanted has a bar.
+        """
         if unit.build is None:
             return self._whole(unit)
         try:
@@ -150,12 +159,15 @@ class Planner:
         except LakeError:
             return self._whole(unit)
         changes = self._bars.snapshot.changes(unit.build)
+        if changes.vanished:
+            raise UsageError(
+                f"The stored features know bars up to {unit.build.last}, more than was{self._known}.",
+                fix="Name a later --now, or replace them with --full.",
+            )
         touched = {symbol for symbol in changes.touched if symbol in set(self._bars.selection)}
-        market = None if changes.vanished else self._market(states, reread=bool(touched), later=changes.later)
-        if market is None:
-            return self._whole(unit)
-        todo = self._rest(unit, states, market, touched, seen=not changes.none)
-        return self._whole(unit, set(states.rows.filter("stored")["symbol"])) if todo is None else todo
+        market = self._market(states, reread=bool(touched), later=changes.later)
+        todo = None if market is None else self._rest(unit, states, market, touched, seen=not changes.none)
+        return self._whole(unit) if todo is None else todo
 
     def _market(self, states: States, *, reread: bool, later: bool) -> tuple[Days, tuple[Symbol, ...]] | None:
         """Return the panel's sessions and symbols; None if what is stored lies on other sessions."""
@@ -185,18 +197,43 @@ class Planner:
         worth = todo.fresh or (len(scratch) <= MANY * len(kept) and _resumable(todo, states))
         return todo if worth else None
 
-    def _whole(self, unit: Unit, stored: Set[str] = frozenset()) -> Todo:
+    def _whole(self, unit: Unit) -> Todo:
         sessions, symbols = self._everything
-        return Todo(unit, sessions, symbols, self._kept(symbols, stored))
+        return Todo(unit, sessions, symbols, self._kept(symbols, self._stored(unit)))
+
+    def _stored(self, unit: Unit) -> set[str]:
+        """Return the symbols that stay beside the chosen ones: those stored, as far as the files can be read."""
+        builds = self._bars.snapshot.builds(TIMEFRAME) if self._chosen else {}
+        found: set[str] = set()
+        for build in {builds[key] for key in unit.columns if key in builds}:
+            with suppress(LakeError):
+                found.update(self._bars.snapshot.states(build.state_paths).rows.filter("stored")["symbol"])
+        return found
 
     def _kept(self, symbols: tuple[Symbol, ...], stored: Set[str]) -> tuple[Symbol, ...]:
         chosen = set(symbols) if self._chosen is None else self._chosen
+        absent = sorted(chosen - set(symbols))
+        if absent:
+            raise self._nothing(", ".join(absent))
         return tuple(symbol for symbol in symbols if symbol in chosen or symbol in stored)
 
     @cached_property
     def _everything(self) -> tuple[Days, tuple[Symbol, ...]]:
         sessions, having = self._bars.after(None)
+        if self._bars.selection and not having:
+            raise self._nothing("The universe")
         return sessions, select(having, self._config.universe)
+
+    @property
+    def _known(self) -> str:
+        """Return what a view of an earlier time calls known."""
+        now = self._bars.snapshot.now
+        return "" if now is None else f" known at {now.isoformat()}"
+
+    def _nothing(self, who: str) -> InsufficientDataError:
+        first = "Name a later --now" if self._known else "Run `aitrader backfill`"
+        fix = f"{first}, or widen `data.start` and `data.end`."
+        return InsufficientDataError(f"{who} has no bars{self._known}.", needed=1, got=0, fix=fix)
 
 
 def known_symbols(states: States) -> tuple[Symbol, ...]:
