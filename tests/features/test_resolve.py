@@ -178,3 +178,21 @@ def test_texts_that_use_each_other_are_refused_with_their_way():
 def test_a_name_that_is_no_name_is_refused(name):
     with pytest.raises(ConfigError, match="is not a name"):
         _names(["rsi"], custom={name: "close"})
+
+
+def test_a_text_is_read_once_however_many_others_use_it():
+    doubled = {"a0": "close / open", **{f"a{n}": f"a{n - 1} * a{n - 1} - a{n - 1}" for n in range(1, 61)}}
+
+    (spec,) = resolve(["a60"], sets={}, custom=doubled)
+
+    assert spec.lookback == 0
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_texts_without_end_are_refused(order):
+    texts = [("a0", "close / open"), *((f"a{n}", f"a{n - 1}.shift(1)") for n in range(1, 400))][::order]
+
+    with pytest.raises(ConfigError) as caught:
+        resolve(["a*"], sets={}, custom=dict(texts))
+
+    assert "more than 200 operators stand in each other" in str(caught.value)

@@ -30,6 +30,9 @@ Formula = Callable[..., Expr]
 
 UNIVERSE_MEAN: Final = "universe_mean"
 
+MAX_NESTED: Final = 200
+"""Operators that may stand in each other in a feature of a user or a plug-in; what reads them is recursive."""
+
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
@@ -182,6 +185,7 @@ def _joined(point: EntryPoint, values: Sequence[str]) -> str:
         point.load()
         own = {name: known for name, known in FEATURES.items() if name not in before or _from(point, known)}
         for name, known in own.items():
+            refuse_depth(known.expression())
             spec_of(known)
             FEATURES[name] = replace(known, family=point.name)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever another's module does, ours must go on
@@ -218,6 +222,15 @@ def spec_of(
 def feature_key(expr: Expr) -> str:
     """Return the SHA-256 of the canonical expression and the kernels' version."""
     return sha256(f"{KERNEL_VERSION}:{expr.digest}".encode()).hexdigest()
+
+
+def refuse_depth(expr: Expr) -> None:
+    """Raise ``ValueError`` if more than ``MAX_NESTED`` operators stand in each other."""
+    layer = {id(expr): expr}
+    for _ in range(MAX_NESTED):
+        layer = {id(part): part for whole in layer.values() for part in whole.args}
+    if layer:
+        raise ValueError(f"more than {MAX_NESTED} operators stand in each other")
 
 
 def _declared(formula: Formula, *, raw_level: bool) -> Feature:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, Final
 
 from aitrader.errors import AitraderError, ConfigError, UnknownNameError
 from aitrader.features.feature import (
+    MAX_NESTED,
     PLUGINS,
     UNIVERSE_MEAN,
     Feature,
@@ -16,6 +17,7 @@ from aitrader.features.feature import (
     Setting,
     feature_key,
     load,
+    refuse_depth,
     spec_of,
 )
 from aitrader.features.sets import SETS, Item
@@ -66,6 +68,8 @@ class _Chooser:
     sets: Mapping[str, Sequence[Item]]
     custom: Mapping[str, str]
     market: str
+    read: dict[str, Expr] = field(default_factory=dict)
+    """What custom texts mean, each read once however many others use it."""
 
     def check_names(self, own_sets: Mapping[str, Sequence[Item]]) -> None:
         for name in self.custom:
@@ -151,7 +155,14 @@ class _Chooser:
             raise ConfigError(f"{str(error).rstrip('.')}.", fix=f"Defaults: {_shown(known)}.") from error
 
     def own(self, name: str) -> FeatureSpec:
-        expr = self.text(name, ())
+        try:
+            expr = self.text(name, ())
+            refuse_depth(expr)
+        except (RecursionError, ValueError) as error:
+            raise ConfigError(
+                f"features.custom.{name}: more than {MAX_NESTED} operators stand in each other.",
+                fix="Use fewer features that are made of others.",
+            ) from error
         return FeatureSpec(
             name=name,
             expr=expr,
@@ -166,6 +177,8 @@ class _Chooser:
 
     def text(self, name: str, inside: tuple[str, ...]) -> Expr:
         """Return a custom feature's expression; it may use registered features and other custom ones by name."""
+        if name in self.read:
+            return self.read[name]
         if name in inside:
             raise ConfigError(f"{name!r} is defined by itself: {' > '.join([*inside, name])}.", fix="Remove one.")
         known: dict[str, Callable[..., Expr]] = {
@@ -173,11 +186,12 @@ class _Chooser:
         }
         known.update({other: partial(self.text, other, (*inside, name)) for other in self.custom})
         try:
-            return parse(self.custom[name], features=known)
+            self.read[name] = parse(self.custom[name], features=known)
         except AitraderError as error:
             if inside:
                 raise
             raise ConfigError(f"features.custom.{name}: {error}", fix=error.fix) from error
+        return self.read[name]
 
 
 def _settings_of(item: str, text: str) -> dict[str, str]:
