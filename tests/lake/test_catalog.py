@@ -1,5 +1,6 @@
 """The catalog: what it says is what was committed, or it is an error."""
 
+import os
 import random
 import sqlite3
 
@@ -34,6 +35,17 @@ def test_a_lake_of_a_newer_version_is_refused(root):
 
     assert caught.value.exit_code == 3
     assert "Upgrade" in caught.value.fix
+
+
+def test_a_catalog_that_cannot_be_written_is_read_and_left_as_it_is(root, make_bars, append, monkeypatch):
+    before = {path: path.stat().st_mtime_ns for path in root.iterdir()}
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
+
+    with Lake.open(root) as lake:
+        assert lake.snapshot().version == 3
+        assert {path: path.stat().st_mtime_ns for path in root.iterdir()} == before
+        with pytest.raises(LakeError, match="readonly database"):
+            append(lake, make_bars(("AMD",)))
 
 
 @pytest.mark.parametrize("older", [0, 1])

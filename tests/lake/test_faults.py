@@ -191,7 +191,7 @@ def test_a_folder_that_may_not_be_written_is_an_error(tmp_path):
         if folder != tmp_path:
             shutil.rmtree(folder)
 
-    assert ran.stdout.splitlines() == ["denied", "LakeError 3 wrote nothing"], ran.stderr
+    assert ran.stdout.splitlines() == ["denied", "DataError 3 wrote nothing"], ran.stderr
     assert before[1] == 800
 
 

@@ -321,21 +321,21 @@ def test_features_are_found_by_key_and_keep_their_bits(lake, make_bars, append, 
 
     store_features(lake, SESSIONS, ["BRK.B", "ON"], {"k1": ("momentum", GRID), "k2": ("m(2)", GRID * 3)})
 
-    found = lake.snapshot().features(["k2", "k1", "other"])
-    assert set(found) == {"k1", "k2"}
-    assert found["k2"].symbols == ("BRK.B", "ON")
-    assert found["k2"].sessions.tolist() == SESSIONS.tolist()
-    assert found["k2"].values.tobytes() == (GRID * 3).tobytes()
+    view = lake.snapshot()
+    found = view.feature_frame(["m(2)"])
+    assert set(view.builds()) == {"k1", "k2"}
+    assert found["symbol"].to_list() == ["BRK.B", "BRK.B", "ON", "ON"]
+    assert found["session"].to_list() == [*SESSIONS.tolist(), *SESSIONS.tolist()]
+    assert found["m(2)"].fill_null(np.nan).to_numpy().tobytes() == (GRID * 3).tobytes()
 
 
 def test_features_of_older_bars_are_not_fresh(lake, make_bars, append, store_features):
     append(lake, make_bars(count=5))
     store_features(lake, SESSIONS, ["BRK.B", "ON"], {"k": ("f", GRID)})
-    assert lake.snapshot().features(["k"])
+    assert lake.snapshot().stale_features() == ()
 
     append(lake, make_bars(count=6))
 
-    assert not lake.snapshot().features(["k"])
     assert lake.snapshot().stale_features() == ("f",)
 
 
@@ -345,7 +345,7 @@ def test_a_new_corporate_action_makes_features_stale(lake, make_bars, make_actio
 
     lake.append("actions", make_actions(("ON", date(2012, 12, 28), "split", 2.0)), source="files")
 
-    assert not lake.snapshot().features(["k"])
+    assert lake.snapshot().stale_features() == ("f",)
 
 
 def test_an_action_after_the_last_session_of_features_leaves_them_fresh(
@@ -356,7 +356,7 @@ def test_an_action_after_the_last_session_of_features_leaves_them_fresh(
 
     lake.append("actions", make_actions(("ON", date(2013, 2, 1), "split", 2.0)), source="files")
 
-    assert lake.snapshot().features(["k"])
+    assert lake.snapshot().stale_features() == ()
 
 
 def test_a_later_build_of_a_feature_replaces_the_earlier_one(lake, store_features):
@@ -364,8 +364,33 @@ def test_a_later_build_of_a_feature_replaces_the_earlier_one(lake, store_feature
     first = [file.path for file in lake.snapshot().files()]
     store_features(lake, SESSIONS, ["A", "B"], {"k": ("f", GRID + 1)})
 
-    assert lake.snapshot().features(["k"])["k"].values[1, 1] == 5.0
+    assert lake.snapshot().feature_frame()["f"].to_list() == [2.0, None, 4.0, 5.0]
     assert lake.snapshot().replaced() == set(first)
+
+
+def test_features_name_the_source_of_their_bars(lake, make_bars, append, store_features):
+    append(lake, make_bars())
+    store_features(lake, SESSIONS, ["BRK.B", "ON"], {"k": ("f", GRID)})
+
+    assert [info.sources for info in lake.snapshot().datasets()] == [("files",), ("files",)]
+
+
+def test_features_that_know_what_a_view_hides_are_not_shown(lake, make_bars, append, store_features):
+    append(lake, make_bars(count=5))
+    store_features(lake, SESSIONS, ["BRK.B", "ON"], {"k": ("f", GRID)})
+
+    with pytest.raises(LakeError, match="know bars that were not known at 2012-12-28T12:00"):
+        lake.snapshot(now=datetime(2012, 12, 28, 12, tzinfo=UTC)).feature_frame()
+
+
+def test_parts_of_bars_hold_the_newest_revision_and_read_no_year_that_has_none_at_once(lake, make_bars, append):
+    append(lake, make_bars())
+    append(lake, make_bars(count=1, close=11.5, known_at=datetime(2013, 1, 9, tzinfo=UTC)))
+
+    parts = list(lake.snapshot().bar_parts(["symbol", "session", "close"], source="files"))
+
+    assert [part["session"].dt.year().unique().to_list() for part in parts] == [[2012], [2013]]
+    assert pl.concat(parts).filter(symbol="ON", session=date(2012, 12, 27))["close"].to_list() == [11.5]
 
 
 def test_feature_rows_of_several_builds_join(lake, store_features):

@@ -5,6 +5,7 @@ so that a damaged catalog is noticed when it is read, and a version number names
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -204,12 +205,22 @@ def series_row(symbol: str, info: SeriesInfo) -> SeriesRow:
 
 
 class Catalog:
-    """An open catalog. Every method raises ``LakeError`` where SQLite reports damage, a full disk or a long lock."""
+    """An open catalog, for reading only where it cannot be written.
+
+    Every method raises ``LakeError`` where SQLite reports damage, a full disk or a long lock.
+    """
 
     def __init__(self, path: Path, *, create: bool) -> None:
         self._path = path
+        self._writable = create or all(os.access(place, os.W_OK) for place in (path, path.parent))
         with self._guard():
-            self._database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            self._database = sqlite3.connect(
+                _uri(path, writable=self._writable),
+                uri=True,
+                timeout=_BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
         try:
             with self._guard():
                 self._prepare(create=create)
@@ -279,6 +290,8 @@ class Catalog:
                 f"{self._path} was written by an older version of aitrader, or is not a catalog (catalog {found}).",
                 fix="This version cannot read it: move the lake aside and run `aitrader backfill` again.",
             )
+        if not self._writable:
+            return
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
         self._database.execute("PRAGMA foreign_keys = ON")
@@ -337,6 +350,13 @@ _TABLE_OF: Final[dict[Callable[..., Any], str]] = {
 }
 _VALUES_OF: Final = {kind: attrgetter(*(field.name for field in fields(kind))) for kind in get_args(Row)}
 """What ``dataclasses.astuple`` gives, ten times as fast: every row is hashed whenever a catalog is read."""
+
+
+def _uri(path: Path, *, writable: bool) -> str:
+    """Return what SQLite is asked to open. Without a journal beside it nobody writes it, and it can be read alone."""
+    journal = path.with_name(f"{path.name}-wal").exists()
+    options = "" if writable else "?mode=ro" if journal else "?mode=ro&immutable=1"
+    return path.absolute().as_uri() + options
 
 
 def _until(rows: Sequence[_Row], version: int) -> tuple[_Row, ...]:

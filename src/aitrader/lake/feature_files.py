@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from zlib import compress, decompress
 
 import numpy as np
@@ -18,7 +18,6 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from aitrader.domain.symbols import Symbol
 from aitrader.lake.catalog import FileRow
 from aitrader.lake.content import Content, content_of_values
 from aitrader.lake.files import ParquetStream, stream_parquet
@@ -31,14 +30,6 @@ SESSIONS: Final = "sessions"
 Days = NDArray[np.datetime64]
 Open = Callable[[str, Sequence[str] | None], pl.DataFrame]
 """(path, columns; None: all) -> the checked rows of a file."""
-
-
-class StoredFeature(NamedTuple):
-    """One feature of the lake: values per symbol (rows) and session (columns), float32, NaN = missing."""
-
-    symbols: tuple[Symbol, ...]
-    sessions: Days
-    values: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)

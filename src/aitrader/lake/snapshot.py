@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import reduce
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +16,7 @@ from aitrader.domain.symbols import Symbol
 from aitrader.errors import ConfigError, LakeError
 from aitrader.lake.catalog import BuildRow, FileRow, PartRow, State
 from aitrader.lake.content import Content, content_of, parse_content, total
-from aitrader.lake.feature_files import States, StoredFeature, overlaid, read_states
+from aitrader.lake.feature_files import States, overlaid, read_states
 from aitrader.lake.files import is_sound, read_notes, read_parquet
 from aitrader.lake.lineage import Changes, changes
 from aitrader.lake.revisions import newest
@@ -146,15 +148,17 @@ class Snapshot:
         """
         files = [file for file in self._files("bars/1d") if file.source == source]
         files = [file for file in files if _meets(file, start or date.min, end or date.max)]
-        if any(file.repeats for file in files):
-            yield self._read("bars/1d", files, None, start, end).select(columns)
-            return
         schema = schema_of("bars/1d")
-        for file in files:
-            names = dict.fromkeys([*columns, schema.day, *(["known_at"] if self._now is not None else [])])
-            yield (
-                self._open(file.path, list(names), file).filter(*self._wanted(schema, None, start, end)).select(columns)
-            )
+        names = dict.fromkeys([*columns, schema.day, *(["known_at"] if self._now is not None else [])])
+        # Revisions of a bar stand in the folder of its year.
+        for _, year in groupby(sorted(files, key=attrgetter("path")), lambda file: file.path.rpartition("/")[0]):
+            own = list(year)
+            if any(file.repeats for file in own):
+                yield self._read("bars/1d", own, None, start, end).select(columns)
+                continue
+            for file in own:
+                rows = self._open(file.path, list(names), file)
+                yield rows.filter(*self._wanted(schema, None, start, end)).select(columns)
 
     def builds(self, timeframe: str = "1d") -> dict[str, BuildRow]:
         """Return the newest build of each feature key that is stored."""
@@ -197,16 +201,6 @@ class Snapshot:
         """Return the states that stand in these files."""
         return read_states(paths, self.opened, lambda path: read_notes(self._root / path, self.file(path).stamp))
 
-    def features(self, keys: Iterable[str], *, timeframe: str = "1d") -> dict[str, StoredFeature]:
-        """Return those of ``keys`` that are stored and fresh: nothing that this view shows is news to them."""
-        builds = self.builds(timeframe)
-        found: dict[str, StoredFeature] = {}
-        wanted = [key for key in dict.fromkeys(keys) if key in builds]
-        for build in dict.fromkeys(builds[key] for key in wanted):
-            if self.changes(build).none:
-                found.update(self._stored(build, [key for key in wanted if builds[key] == build]))
-        return found
-
     def feature_frame(self, names: Sequence[str] | None = None, timeframe: str = "1d") -> pl.DataFrame:
         """Return stored features as rows, fresh or not: ``symbol``, ``session``, one float32 column per display name.
 
@@ -215,7 +209,7 @@ class Snapshot:
         Raises
         ------
         LakeError
-            No features are stored, or not all of ``names``.
+            No features are stored, or not all of ``names``, or they know bars that this view hides.
         """
         stored = self._newest_of_names(timeframe)
         wanted = sorted(stored) if names is None else list(names)
@@ -227,9 +221,15 @@ class Snapshot:
                 fix="Run `aitrader calculate-features`, with --feature-set for what `features.compute` does not name.",
             )
         on = ["symbol", "session"]
+        builds = dict.fromkeys(stored[name][1] for name in wanted)
+        if self._now is not None and any(self.changes(build).vanished for build in builds):
+            raise LakeError(
+                f"The stored features know bars that were not known at {self._now.isoformat()}.",
+                fix="Name a later --now, or replace them with `aitrader calculate-features --full`.",
+            )
         frames = [
             self._frame(build, {name: stored[name][0] for name in wanted if stored[name][1] == build})
-            for build in dict.fromkeys(stored[name][1] for name in wanted)
+            for build in builds
         ]
         frame = reduce(lambda left, right: left.join(right, on=on, how="full", coalesce=True), frames)
         return frame.select(*on, *wanted).sort(on).with_columns(pl.selectors.float().fill_nan(None))
@@ -340,21 +340,16 @@ class Snapshot:
         columns = {build.group_id: self.column_names(build) for _, build in newest}
         return {columns[build.group_id][key]: (key, build) for key, build in newest}
 
-    def _stored(self, build: BuildRow, keys: Sequence[str]) -> dict[str, StoredFeature]:
-        states = self.states(build.state_paths)
-        symbols = tuple(Symbol(symbol) for symbol in states.rows.filter("stored")["symbol"])
-        columns = self.column_names(build)
-        names = [columns[key] for key in keys]
-        values = overlaid(build.part_paths, names, (symbols, states.sessions), self.opened)
-        return {key: StoredFeature(symbols, states.sessions, grid) for key, grid in zip(keys, values, strict=True)}
-
     def _frame(self, build: BuildRow, keys: Mapping[str, str]) -> pl.DataFrame:
-        found = self._stored(build, list(keys.values()))
-        symbols, sessions, _ = next(iter(found.values()))
-        rows = pl.DataFrame({"symbol": list(symbols)}, schema={"symbol": pl.String()}).join(
-            pl.DataFrame({"session": sessions}, schema={"session": pl.Date()}), how="cross", maintain_order="left_right"
-        )
-        return rows.with_columns(pl.Series(name, found[key].values.reshape(-1)) for name, key in keys.items())
+        """Return the rows of a build, with the columns of ``keys`` by their names."""
+        states, columns = self.states(build.state_paths), self.column_names(build)
+        symbols = states.rows.filter("stored").select("symbol")
+        names = [columns[key] for key in keys.values()]
+        grid = (symbols["symbol"].to_list(), states.sessions)
+        values = overlaid(build.part_paths, names, grid, self.opened)
+        sessions = pl.DataFrame({"session": states.sessions}, schema={"session": pl.Date()})
+        rows = symbols.join(sessions, how="cross", maintain_order="left_right")
+        return rows.with_columns(pl.Series(name, column.reshape(-1)) for name, column in zip(keys, values, strict=True))
 
     def _info(self, dataset: str) -> DatasetInfo:
         files = self._files(dataset)
@@ -366,11 +361,17 @@ class Snapshot:
             sum(file.size for file in files),
             min((date.fromisoformat(file.first) for file in files if file.first), default=None),
             max((date.fromisoformat(file.last) for file in files if file.last), default=None),
-            tuple(sorted({file.source for file in files})),
+            self._sources_of(dataset, files),
             newest_version,
             self._state.commits[newest_version - 1].recorded_at,
             tuple(sorted(self._newest_of_names("1d"))) if dataset == "features/1d" else (),
         )
+
+    def _sources_of(self, dataset: str, files: Sequence[FileRow]) -> tuple[str, ...]:
+        """Return whose rows a dataset holds; of features, from whose bars the newest builds were made."""
+        family, _, timeframe = dataset.partition("/")
+        rows = self.builds(timeframe).values() if family == "features" else files
+        return tuple(sorted({row.source for row in rows}))
 
 
 def _meets(file: FileRow, first: date, last: date) -> bool:
