@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from aitrader.trace import Recorder, lap, recording, span, spanned
+from aitrader.trace import Elsewhere, Recorder, elsewhere, lap, recording, span, spanned
 
 
 @pytest.fixture
@@ -74,11 +74,42 @@ def test_parts_of_a_job_are_a_track_of_their_own(recorder):
     assert first["tid"] == second["tid"] == 1
 
 
+def test_other_processes_are_processes_of_the_profile(recorder):
+    done = Elsewhere("worker 7", "first", {"unpack": 1000, "compute": 2000})
+    with recording(recorder), span("wait"):
+        elsewhere(done)
+
+    events = json.loads(recorder.to_json("test"))["traceEvents"]
+    unpack, compute, wait = (
+        next(event for event in events if event["name"] == name) for name in ("unpack", "compute", "wait")
+    )
+    names = {
+        (event["pid"], event["name"], event["tid"]): event["args"]["name"] for event in events if event["ph"] == "M"
+    }
+
+    assert (unpack["ts"] + unpack["dur"], compute["dur"]) == (compute["ts"], 2.0)
+    assert compute["ts"] + compute["dur"] == wait["ts"] + wait["dur"] - 1
+    assert wait["pid"] == 1
+    assert names[compute["pid"], "process_name", 0] == "worker 7"
+    assert names[compute["pid"], "thread_name", compute["tid"]] == "first"
+
+
+def test_one_thread_of_another_process_does_one_thing_at_a_time(recorder):
+    with recording(recorder):
+        elsewhere(Elsewhere("worker 7", "first", {"compute": 1000}))
+        elsewhere(Elsewhere("worker 7", "first", {"compute": 9000}))
+
+    first, second = spans(recorder)
+
+    assert second["ts"] == first["ts"] + first["dur"]
+
+
 def test_nothing_is_measured_unless_somebody_records(recorder):
     with recording(recorder):
         pass
     with span("after"):
         lap("after", 1, 1)
+        elsewhere(Elsewhere("worker 7", "first", {"compute": 1}))
 
     assert spans(recorder) == []
     assert span("one") is span("another")

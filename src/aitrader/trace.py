@@ -19,14 +19,23 @@ PROGRESS: Final = "progress"
 """The track of what a job told of its progress; the others are threads."""
 
 
+class Elsewhere(NamedTuple):
+    """What another process did for this one: its name, its thread, and the nanoseconds of each phase, in order."""
+
+    process: str
+    thread: str
+    phases: dict[str, int]
+
+
 class _Span(NamedTuple):
-    """``begin`` and ``end`` in nanoseconds of the recorder's clock."""
+    """``begin`` and ``end`` in nanoseconds of the recorder's clock; ``process`` is empty for this one."""
 
     track: str
     name: str
     begin: int
     end: int
     details: dict[str, Any]
+    process: str = ""
 
 
 class Recorder:
@@ -37,6 +46,7 @@ class Recorder:
         self._start = clock()
         self._lap = self._start
         self._spans: list[_Span] = []
+        self._ends: dict[tuple[str, str], int] = {}
 
     @contextmanager
     def span(self, name: str, details: dict[str, Any]) -> Iterator[None]:
@@ -54,17 +64,33 @@ class Recorder:
             self._spans.append(_Span(PROGRESS, f"{name} {done}/{total}", self._lap, now, {}))
         self._lap = now
 
+    def elsewhere(self, done: Elsewhere) -> None:
+        """Add what another process did, as if it had ended now: its clock is not ours."""
+        track = done.process, done.thread
+        free, end = self._ends.get(track, self._start), self._clock()
+        begin = end - sum(done.phases.values())
+        for name, took in done.phases.items():
+            # A thread does one thing after the other, however late the news of the first one came.
+            self._spans.append(_Span(done.thread, name, max(begin, free), max(begin + took, free), {}, done.process))
+            begin += took
+        self._ends[track] = end
+
     def to_json(self, command: str) -> str:
         """Return the profile as text. Times in it are microseconds since the recorder began."""
-        tracks = list(dict.fromkeys([threading.main_thread().name, *(span.track for span in self._spans)]))
-        events: list[dict[str, Any]] = [_named("process_name", 0, f"aitrader {command}")]
-        events += [_named("thread_name", number, track) for number, track in enumerate(tracks)]
+        own = ("", threading.main_thread().name)
+        tracks = list(dict.fromkeys([own, *((span.process, span.track) for span in self._spans)]))
+        processes = list(dict.fromkeys(process for process, _ in tracks))
+        places = {track: (processes.index(track[0]) + 1, number) for number, track in enumerate(tracks)}
+        events = [
+            _named("process_name", pid, 0, name or f"aitrader {command}") for pid, name in enumerate(processes, 1)
+        ]
+        events += [_named("thread_name", *place, name) for (_, name), place in places.items()]
         events += [
             {
                 "ph": "X",
                 "name": span.name,
-                "pid": 1,
-                "tid": tracks.index(span.track),
+                "pid": places[span.process, span.track][0],
+                "tid": places[span.process, span.track][1],
                 "ts": (span.begin - self._start) / 1000,
                 "dur": (span.end - span.begin) / 1000,
                 "args": span.details,
@@ -74,8 +100,8 @@ class Recorder:
         return json.dumps({"traceEvents": events, "displayTimeUnit": "ms"})
 
 
-def _named(what: str, track: int, name: str) -> dict[str, Any]:
-    return {"ph": "M", "name": what, "pid": 1, "tid": track, "args": {"name": name}}
+def _named(what: str, process: int, track: int, name: str) -> dict[str, Any]:
+    return {"ph": "M", "name": what, "pid": process, "tid": track, "args": {"name": name}}
 
 
 _AT_WORK: Final[list[Recorder]] = []
@@ -115,3 +141,9 @@ def lap(name: str, done: int, total: int) -> None:
     """Add a part of a job to the profile, where somebody records."""
     if _AT_WORK:
         _AT_WORK[-1].lap(name, done, total)
+
+
+def elsewhere(done: Elsewhere) -> None:
+    """Add what another process did until now to the profile, where somebody records."""
+    if _AT_WORK:
+        _AT_WORK[-1].elsewhere(done)

@@ -94,10 +94,15 @@ def test_local_workers_give_the_same_values_and_end_with_the_command(run_cli, ro
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     assert run_cli("calculate-features", root=here).code == 0
 
-    ran = run_cli("calculate-features", "--cluster", "local", root=there)
+    ran = run_cli("calculate-features", "--cluster", "local", "--trace", str(there / "profile.json"), root=there)
 
     assert ran.code == 0, ran.err
     assert _hash(there) == _hash(here)
+    events = json.loads((there / "profile.json").read_text())["traceEvents"]
+    processes = {event["pid"]: event["args"]["name"] for event in events if event["name"] == "process_name"}
+    assert processes.pop(1) == "aitrader calculate-features"
+    assert all(name.startswith("worker ") for name in processes.values())
+    assert {event["pid"] for event in events if event["name"] == "compute"} == set(processes) != set()
 
 
 def test_a_fresh_lake_needs_no_cluster(run_cli, roots):

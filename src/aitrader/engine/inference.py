@@ -27,6 +27,7 @@ from aitrader.lake.model_store import ModelStore, StoredModel, StoredVersion
 from aitrader.lake.snapshot import Snapshot
 from aitrader.models.passport import FeatureRef, Passport, read_passport
 from aitrader.panel.panel import Panel
+from aitrader.trace import spanned
 from aitrader.training.fit import Fitted
 
 FloatArray = NDArray[np.float64]
@@ -280,6 +281,7 @@ def _checked_scores(stored: StoredModel, passport: Passport, values: FloatArray,
     return scores
 
 
+@spanned("ask a child process")
 def _ask_child(stored: StoredModel, values: FloatArray, what: str, timeout: float) -> tuple[FloatArray, FloatArray]:
     """Return what a child process predicts for the golden rows and for ``values``."""
     rows = np.ascontiguousarray(values, dtype="<f8").tobytes()

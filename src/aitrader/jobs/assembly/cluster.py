@@ -14,6 +14,7 @@ from aitrader.jobs.assembly.cluster_worker import Identity, identity, refuse_ano
 from aitrader.jobs.assembly.feature_pieces import Means
 from aitrader.panel.pieces import Done, Piece
 from aitrader.panel.program import Program
+from aitrader.trace import elsewhere, spanned
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -39,6 +40,7 @@ class Cluster:
         self._packed: tuple[Program, bytes] | None = None
         self.workers: Final = self._found()
 
+    @spanned("piece")
     def compute(self, program: Program, piece: Piece) -> Done:
         """Run a piece on some worker and return what it gives.
 
@@ -69,7 +71,9 @@ class Cluster:
         alone = 0
         while True:
             try:
-                done: Done = future.result(timeout=CHECK_SECONDS)
+                done: Done
+                done, spent = future.result(timeout=CHECK_SECONDS)
+                elsewhere(spent)
                 return done
             except StillWaiting:
                 alone = 0 if self._client.nthreads() else alone + 1

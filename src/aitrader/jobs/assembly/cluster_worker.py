@@ -8,11 +8,15 @@ from functools import lru_cache
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
+from platform import node
 from struct import pack
+from threading import current_thread
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Final
 
 from aitrader.disk.kernel_cache import use_kernel_cache
 from aitrader.errors import ClusterError
+from aitrader.trace import Elsewhere
 
 if TYPE_CHECKING:
     from aitrader.panel.pieces import Done
@@ -57,12 +61,20 @@ def refuse_another(worker: str, here: Identity, there: Identity) -> None:
             )
 
 
-def work(program: bytes, piece: bytes, asker: Identity) -> "Done":
-    """Run a piece for somebody whose ``identity`` is ``asker``. Raises ``ClusterError`` if it is not this one's."""
+def work(program: bytes, piece: bytes, asker: Identity) -> tuple["Done", Elsewhere]:
+    """Run a piece for somebody whose ``identity`` is ``asker``; return what it gives, and where the time went.
+
+    Raises ``ClusterError`` if the identity is not this one's.
+    """
+    begin = perf_counter_ns()
     from aitrader.panel.pieces import computed
 
     refuse_another(f"process {os.getpid()}", asker, identity())
-    return computed(_unpacked(program), pickle.loads(piece))  # noqa: S301 - from the job that started this work
+    known, wanted = _unpacked(program), pickle.loads(piece)  # noqa: S301 - from the job that started this work
+    ready = perf_counter_ns()
+    done = computed(known, wanted)
+    took = {"prepare": ready - begin, "compute": perf_counter_ns() - ready}
+    return done, Elsewhere(f"worker {os.getpid()} on {node()}", current_thread().name, took)
 
 
 @lru_cache(maxsize=4)
