@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -122,6 +123,24 @@ def test_an_address_where_nobody_answers_is_told(run_cli, roots, socket_enabled,
     assert "dask scheduler" in ran.err.splitlines()[1]
 
 
+@pytest.mark.parametrize("words", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x01" + bytes(63)])
+def test_an_address_where_something_else_answers_is_told(run_cli, roots, socket_enabled, words):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer():
+            taken, _ = other.accept()
+            with taken:
+                taken.sendall(words)
+                taken.recv(1 << 16)
+                taken.recv(1 << 16)
+
+        threading.Thread(target=answer, daemon=True).start()
+        ran = run_cli("calculate-features", "--cluster", f"127.0.0.1:{other.getsockname()[1]}", root=roots[0])
+
+    assert ran.code == 3
+    assert ran.err.splitlines()[0].endswith(" is no scheduler.")
+
+
 def test_a_scheduler_without_workers_is_told(run_cli, roots, socket_enabled, monkeypatch):
     from distributed import LocalCluster
 
@@ -133,11 +152,12 @@ def test_a_scheduler_without_workers_is_told(run_cli, roots, socket_enabled, mon
     assert ran.err.splitlines()[0] == "error: The scheduler has no workers, nor did one come within 1 seconds."
 
 
-def test_what_is_no_address_is_a_wrong_argument(run_cli, roots, socket_enabled):
-    ran = run_cli("calculate-features", "--cluster", "ftp://somewhere", root=roots[0])
+@pytest.mark.parametrize("address", ["ftp://somewhere", "", " "])
+def test_what_is_no_address_is_a_wrong_argument(run_cli, roots, socket_enabled, address):
+    ran = run_cli("calculate-features", "--cluster", address, root=roots[0])
 
     assert ran.code == 2
-    assert "'ftp://somewhere' is no address of a cluster" in ran.err
+    assert f"{address!r} is no address of a cluster" in ran.err
 
 
 def test_without_its_extra_the_option_names_it(run_cli, roots, monkeypatch):

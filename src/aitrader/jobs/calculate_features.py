@@ -172,7 +172,7 @@ def _store(course: _Course, store: FeatureStore, planner: Planner, progress: Rep
     """Build what is stale, unit by unit; return the coverage of each key that was computed."""
     outputs: dict[str, float] = {}
     cluster = course.wanted.cluster if course.stale else None
-    with cluster_means(cluster) if cluster else _means() as means:
+    with _means() if cluster is None else cluster_means(cluster) as means:
         builder = Builder(
             course.config,
             course.bars,

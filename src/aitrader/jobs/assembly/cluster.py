@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import pickle
+import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -156,6 +157,8 @@ def _client(address: str) -> "Client":
     from distributed import Client
 
     try:
+        if not address.strip():
+            raise ValueError("it is empty")
         asyncio.run(_greeted(address))
         return Client(address, timeout=ANSWER_SECONDS, set_as_default=False)
     except ValueError as error:
@@ -167,6 +170,10 @@ def _client(address: str) -> "Client":
         raise ClusterError(
             f"No scheduler answers at {address} within {ANSWER_SECONDS} seconds.",
             fix="Start one there with `dask scheduler`, or use `--cluster local`.",
+        ) from error
+    except (MemoryError, struct.error) as error:  # a greeting's length and parts, read from other words
+        raise ClusterError(
+            f"What answers at {address} is no scheduler.", fix="Look at its port: 8786, as a rule."
         ) from error
 
 
