@@ -29,16 +29,27 @@ def target(rows):
 
 
 @pytest.fixture(scope="module")
-def model(kind, rows, target):
-    return kind.fit(rows, target, settings=kind.Settings(), seed=7)
+def learn(kind):
+    """Prepare rows and fit."""
+    given = {"settings": kind.Settings(), "seed": 7}
+    return lambda rows, target: kind.fit(kind.prepare(rows, **given), target, **given)
+
+
+@pytest.fixture(scope="module")
+def model(learn, rows, target):
+    return learn(rows, target)
 
 
 def test_its_settings_have_defaults_that_learn(model, rows, target):
     assert np.corrcoef(model.predict(rows), target)[0, 1] > 0.4
 
 
-def test_equal_input_gives_equal_bytes(kind, model, rows, target):
-    assert kind.fit(rows, target, settings=kind.Settings(), seed=7).to_bytes() == model.to_bytes()
+def test_equal_input_gives_equal_bytes_whatever_the_prepared_rows_taught_before(kind, model, rows, target):
+    given = {"settings": kind.Settings(), "seed": 7}
+    prepared = kind.prepare(rows, **given)
+    kind.fit(prepared, target[::-1].copy(), **given)
+
+    assert kind.fit(prepared, target, **given).to_bytes() == model.to_bytes()
 
 
 def test_bytes_are_text_and_bring_the_same_predictions_back(kind, model, rows):
@@ -57,9 +68,9 @@ def test_contributions_add_up_to_the_score(model, rows):
     assert parts.sum(axis=1) == pytest.approx(model.predict(rows[:50]))
 
 
-def test_a_constant_target_is_refused(kind, rows):
+def test_a_constant_target_is_refused(learn, rows):
     with pytest.raises(ModelTrainingError):
-        kind.fit(rows, np.zeros(len(rows)), settings=kind.Settings(), seed=7)
+        learn(rows, np.zeros(len(rows)))
 
 
 def test_pickles_are_refused(kind):

@@ -14,22 +14,27 @@ def rows():
     return values
 
 
+def learn(rows, target, settings, seed):
+    prepared = LightGbm.prepare(rows, settings=settings, seed=seed)
+    return LightGbm.fit(prepared, target, settings=settings, seed=seed)
+
+
 def test_trees_learn_a_step_that_no_line_could(rows):
     target = np.sign(np.abs(rows[:, 0]) - 0.7)
 
-    model = LightGbm.fit(rows, target, settings=LightGbm.Settings(trees=100, min_rows_per_leaf=20), seed=1)
+    model = learn(rows, target, LightGbm.Settings(trees=100, min_rows_per_leaf=20), seed=1)
 
     assert np.corrcoef(model.predict(rows), target)[0, 1] > 0.9
 
 
 def test_no_split_is_an_error_and_not_a_constant_model(rows):
     with pytest.raises(ModelTrainingError, match="no split"):
-        LightGbm.fit(rows, rows[:, 0], settings=LightGbm.Settings(min_rows_per_leaf=500), seed=1)
+        learn(rows, rows[:, 0], LightGbm.Settings(min_rows_per_leaf=500), seed=1)
 
 
 def test_the_seed_decides(rows):
-    one = LightGbm.fit(rows, rows[:, 0], settings=SETTINGS, seed=1)
-    two = LightGbm.fit(rows, rows[:, 0], settings=SETTINGS, seed=2)
+    one = learn(rows, rows[:, 0], SETTINGS, seed=1)
+    two = learn(rows, rows[:, 0], SETTINGS, seed=2)
 
     assert one.to_bytes() != two.to_bytes()
 

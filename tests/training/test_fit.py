@@ -84,7 +84,7 @@ def test_every_fold_is_reported_and_a_stop_in_between_ends_it(panel, folds, make
     with pytest.raises(KeyboardInterrupt), ThreadPoolExecutor(1) as executor:
         fit_folds(sample, folds, RIDGE, executor=executor, step=step)
 
-    assert steps == [(1, 2 * len(folds)), (2, 2 * len(folds)), (3, 2 * len(folds))]
+    assert steps == [(1, len(folds)), (2, len(folds)), (3, len(folds))]
 
 
 def test_predictions_cover_members_of_the_test_blocks_labelled_yet_or_not(panel, folds, make_sample_of):

@@ -196,7 +196,7 @@ def _train_one(course: _Course, name: str, samples: dict[tuple[str, ...], Sample
     sessions = course.market.panel.sessions
 
     def step(done: int, total: int) -> None:
-        course.progress(Progress(f"train {name}", done, total, "fits"))
+        course.progress(Progress(f"train {name}", done, total, "folds"))
 
     with workers() as executor:
         study = run_study(sample, sessions, identity, recipe, executor=executor, step=step)

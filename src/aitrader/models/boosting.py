@@ -73,18 +73,20 @@ class LightGbm:
         self._booster = booster
 
     @classmethod
-    def fit(cls, values: FloatArray, target: FloatArray, *, settings: Section, seed: int) -> Self:
+    def prepare(cls, values: FloatArray, *, settings: Section, seed: int) -> lgb.Dataset:
+        """Return the rows in histogram bins, which takes nearly half the time of a fit."""
+        assert isinstance(settings, cls.Settings)
+        return lgb.Dataset(values, params=_parameters(settings, seed)).construct()
+
+    @classmethod
+    def fit(cls, prepared: lgb.Dataset, target: FloatArray, *, settings: Section, seed: int) -> Self:
         """Learn; see ``models.model.Model``."""
         assert isinstance(settings, cls.Settings)
         if not np.ptp(target) > 0:
             raise ModelTrainingError(
                 "The labels do not vary: there is nothing to learn.", fix="Check the prices and `labels.horizon`."
             )
-        booster = lgb.train(
-            _parameters(settings, seed),
-            lgb.Dataset(values, target, params={"max_bin": settings.max_bin, "verbosity": -1, "num_threads": 1}),
-            num_boost_round=settings.trees,
-        )
+        booster = lgb.train(_parameters(settings, seed), prepared.set_label(target), num_boost_round=settings.trees)
         model = cls(booster)
         if not any(int(leaves) > 1 for leaves in _LEAVES.findall(model.to_bytes())):
             raise ModelTrainingError(

@@ -43,7 +43,12 @@ class RidgeModel:
         self._intercept = intercept
 
     @classmethod
-    def fit(cls, values: FloatArray, target: FloatArray, *, settings: Section, seed: int) -> Self:  # noqa: ARG003 - nothing random
+    def prepare(cls, values: FloatArray, *, settings: Section, seed: int) -> FloatArray:  # noqa: ARG003 - the rows as they are
+        """Return the rows themselves."""
+        return values
+
+    @classmethod
+    def fit(cls, prepared: FloatArray, target: FloatArray, *, settings: Section, seed: int) -> Self:  # noqa: ARG003 - nothing random
         """Learn; see ``models.model.Model``. Nothing is random: ``seed`` has no part."""
         assert isinstance(settings, cls.Settings)
         if not np.ptp(target) > 0:
@@ -52,7 +57,7 @@ class RidgeModel:
             )
         from sklearn.linear_model import Ridge  # takes a second to import, and only fitting needs it
 
-        line = Ridge(alpha=settings.alpha, solver="cholesky").fit(values, target)
+        line = Ridge(alpha=settings.alpha, solver="cholesky").fit(prepared, target)
         return cls(np.asarray(line.coef_, dtype=np.float64), float(line.intercept_))
 
     @classmethod

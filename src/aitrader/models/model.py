@@ -1,6 +1,6 @@
 """What every kind of model can do: learn from rows, predict rows, explain a row, become bytes and come back."""
 
-from typing import ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,13 @@ class Model(Protocol):
     """Packages whose version may change what the model learns or predicts."""
 
     @classmethod
-    def fit(cls, values: FloatArray, target: FloatArray, *, settings: Section, seed: int) -> Self:
-        """Learn ``target`` (R,) from ``values`` (R, F). Equal input gives equal bytes.
+    def prepare(cls, values: FloatArray, *, settings: Section, seed: int) -> Any:
+        """Return ``values`` (R, F) as ``fit`` takes them: what every fit on these rows would do first, done once."""
+        ...
+
+    @classmethod
+    def fit(cls, prepared: Any, target: FloatArray, *, settings: Section, seed: int) -> Self:
+        """Learn ``target`` (R,) from prepared rows, in one thread at a time. Equal input gives equal bytes.
 
         Raises
         ------

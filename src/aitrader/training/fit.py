@@ -17,9 +17,10 @@ from aitrader.training.matrix import Rows, Sample, enough, permuted, select_rows
 from aitrader.training.transformers import Transformer, apply_chain, fit_chain
 
 FloatArray = NDArray[np.float64]
+Blocks = tuple[FloatArray, FloatArray]
 
 Step = Callable[[int, int], None]
-"""Told how many fits are done, and of how many."""
+"""Told how many folds are done, and of how many."""
 
 MIN_ROWS = 100
 """Training rows below which nothing is fitted."""
@@ -95,14 +96,10 @@ def train_rows(sample: Sample, span: Span) -> Rows:
     return rows
 
 
-def fit_span(sample: Sample, span: Span, recipe: Recipe, *, shuffle: int | None = None) -> Fitted:
-    """Fit transformers and model on the rows of ``span``; with ``shuffle``, a seed, on permuted labels."""
-    rows = train_rows(sample, span)
-    target = targets(sample, rows)
-    if shuffle is not None:
-        target = permuted(target, rows, shuffle)
-    chain, values = fit_chain(take(sample.features, rows), recipe.kind.needs, share=recipe.winsorize)
-    return Fitted(recipe.kind.fit(values, target, settings=recipe.settings, seed=recipe.seed), chain)
+def fit_span(sample: Sample, span: Span, recipe: Recipe) -> Fitted:
+    """Fit transformers and model on the rows of ``span``."""
+    rows, chain, prepared = _prepare(sample, span, recipe)
+    return Fitted(_fit(prepared, targets(sample, rows), recipe), chain)
 
 
 def fit_folds(
@@ -117,17 +114,15 @@ def fit_folds(
 
     Equal input gives equal predictions, whatever the executor. A stop in between cancels what has not begun.
     """
-    jobs = [(fold, shuffled) for fold in folds for shuffled in (False, True)]
     predictions, shuffled = (np.full(sample.labels.shape, np.nan) for _ in range(2))
-    results = _results(jobs, lambda job: _predict_block(sample, job[0], recipe, shuffled=job[1]), executor)
-    for done, ((fold, luck), block) in enumerate(results, start=1):
-        target = shuffled if luck else predictions
-        target[:, fold.test.first : fold.test.stop] = block
-        if step is not None:
-            step(done, len(jobs))
     number = np.full(sample.sessions, -1, dtype=np.int32)
-    for fold in folds:
-        number[fold.test.first : fold.test.stop] = fold.number
+    results = _results(folds, lambda fold: _predict_blocks(sample, fold, recipe), executor)
+    for done, (fold, blocks) in enumerate(results, start=1):
+        test = slice(fold.test.first, fold.test.stop)
+        predictions[:, test], shuffled[:, test] = blocks
+        number[test] = fold.number
+        if step is not None:
+            step(done, len(folds))
     counts = tuple(len(train_rows(sample, fold.train)) for fold in folds)
     return OutOfFold(predictions, shuffled, number, counts)
 
@@ -140,28 +135,48 @@ def golden_rows(sample: Sample, span: Span, fitted: Fitted) -> Golden:
     return Golden(tuple(map(tuple, values.tolist())), tuple(fitted.predict(values).tolist()))
 
 
-def _predict_block(sample: Sample, fold: Fold, recipe: Recipe, *, shuffled: bool) -> FloatArray:
+def _prepare(sample: Sample, span: Span, recipe: Recipe) -> tuple[Rows, tuple[Transformer, ...], Any]:
+    """Return the training rows of ``span``, their fitted transformers, and the rows as the model learns from them."""
+    rows = train_rows(sample, span)
+    chain, values = fit_chain(take(sample.features, rows), recipe.kind.needs, share=recipe.winsorize)
+    return rows, chain, recipe.kind.prepare(values, settings=recipe.settings, seed=recipe.seed)
+
+
+def _fit(prepared: Any, target: FloatArray, recipe: Recipe) -> Model:
+    return recipe.kind.fit(prepared, target, settings=recipe.settings, seed=recipe.seed)
+
+
+def _predict_blocks(sample: Sample, fold: Fold, recipe: Recipe) -> Blocks:
+    """Return the predictions of the fold's test block, of the labels and of permuted ones."""
+    rows, chain, prepared = _prepare(sample, fold.train, recipe)
+    target = targets(sample, rows)
+    try:
+        honest = _predict_block(sample, fold.test, Fitted(_fit(prepared, target, recipe), chain))
+    except ModelTrainingError as error:
+        raise ModelTrainingError(f"Fold {fold.number}: {error}", fix=error.fix) from error
     seed = int(np.random.SeedSequence([recipe.seed, fold.number]).generate_state(1)[0])
     try:
-        fitted = fit_span(sample, fold.train, recipe, shuffle=seed if shuffled else None)
-    except ModelTrainingError as error:
-        if shuffled:
-            return np.where(sample.usable[:, fold.test.first : fold.test.stop], 0.0, np.nan)
-        raise ModelTrainingError(f"Fold {fold.number}: {error}", fix=error.fix) from error
-    rows = select_rows(sample.usable, fold.test)
-    block = np.full((sample.labels.shape[0], fold.test.stop - fold.test.first), np.nan)
-    block[rows.symbol, rows.session - fold.test.first] = fitted.predict(take(sample.features, rows))
+        lucky = Fitted(_fit(prepared, permuted(target, rows, seed), recipe), chain)
+    except ModelTrainingError:
+        return honest, np.where(np.isfinite(honest), 0.0, np.nan)
+    return honest, _predict_block(sample, fold.test, lucky)
+
+
+def _predict_block(sample: Sample, test: Span, fitted: Fitted) -> FloatArray:
+    rows = select_rows(sample.usable, test)
+    block = np.full((sample.labels.shape[0], test.stop - test.first), np.nan)
+    block[rows.symbol, rows.session - test.first] = fitted.predict(take(sample.features, rows))
     return block
 
 
 def _results(
-    jobs: list[tuple[Fold, bool]], run: Callable[[tuple[Fold, bool]], FloatArray], executor: Executor | None
-) -> Iterable[tuple[tuple[Fold, bool], FloatArray]]:
+    folds: tuple[Fold, ...], run: Callable[[Fold], Blocks], executor: Executor | None
+) -> Iterable[tuple[Fold, Blocks]]:
     if executor is None:
-        for job in jobs:
-            yield job, run(job)
+        for fold in folds:
+            yield fold, run(fold)
         return
-    futures: dict[Future[Any], tuple[Fold, bool]] = {executor.submit(run, job): job for job in jobs}
+    futures: dict[Future[Blocks], Fold] = {executor.submit(run, fold): fold for fold in folds}
     try:
         for future in as_completed(futures):
             yield futures[future], future.result()
