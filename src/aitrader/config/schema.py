@@ -53,6 +53,9 @@ class Universe(Section):
     """If not empty, only these may be bought."""
     deny: tuple[Ticker, ...] = ()
     """Never bought."""
+    groups: str | None = None
+    """A CSV or Parquet file of the columns symbol, and sector or industry, for features that compare within them; a
+    column `from` (YYYY-MM-DD) may date its rows. The path begins at the root. docs/features.md says more."""
     market: str = "universe_mean"
     """The reference series of features such as beta: a symbol, or `universe_mean` (the members' mean return)."""
     min_price: NonNegativeFloat = 0.0
@@ -81,7 +84,7 @@ class Features(Section):
     columns open high low close volume, every built-in feature, as `rsi(bars=5)`, numbers, + - * / **, comparisons
     (1 or 0), where(a, b, c), and operators such as shift(n), mean(n), std(n), max(n), ema(n), corr(other, n),
     rank_across(); docs/features.md lists them all. `aitrader features test` proves that yours keep the rules."""
-    compute: tuple[str, ...] = ("core",)
+    compute: tuple[str, ...] = ("alpha158_full",)
     """The sets that `calculate-features` stores."""
     min_names: PositiveInt = 10
     """Members a session needs for a cross-sectional value; fewer give none."""
@@ -136,7 +139,7 @@ class ModelSettings(Section):
 
     kind: str
     """lightgbm or ridge."""
-    features: str = "core"
+    features: str = "alpha158_full"
     """The feature set it learns from."""
     params: Opaque = Field(default_factory=dict)
     """Settings of the kind; see `aitrader config schema`."""

@@ -21,8 +21,8 @@ FOLDERS: Final = ("data_lake", "logs", "state")
 
 _EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     "models": {
-        "lgbm": {"kind": "lightgbm", "features": "core", "params": {}},
-        "ridge": {"kind": "ridge", "features": "core", "params": {}},
+        "lgbm": {"kind": "lightgbm", "features": "alpha158_full", "params": {}},
+        "ridge": {"kind": "ridge", "features": "alpha158_full", "params": {}},
     },
     "strategies": {
         "leaders": {
