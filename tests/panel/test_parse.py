@@ -59,9 +59,13 @@ def test_a_text_is_the_expression_it_reads_as(text, expr):
         ("close ** open", 10, "number"),
         ("1 < close < 2", 1, "chain"),
         ("close > 1 and open > 1", 1, "and / or"),
-        ("not close", 1, "not"),
-        ("close @ open", 1, "not in the language"),
-        ("close if open else 1", 1, "not in the language"),
+        ("(close > 1) & (open > 1)", 1, "and / or"),
+        ("not close", 1, "not does not exist"),
+        ("~close", 1, "not does not exist"),
+        ("close == open", 1, "== and != do not exist"),
+        ("close @ open", 1, "'close @ open' is not in the language"),
+        ("close if open else 1", 1, "if / else"),
+        ("close.mean(5) +", 16, "not an expression"),
         ("[close]", 1, "not in the language"),
         ("True", 1, "not a number"),
         ("1e999", 1, "number"),
@@ -107,6 +111,22 @@ def test_what_python_cannot_read_is_refused(text):
 def test_there_is_no_way_out_of_the_language(text):
     with pytest.raises(ConfigError):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("mean(close, 20)", "close.mean(20)"),
+        ("1 + shift(close / open, 1)", "(close / open).shift(1)"),
+        ("rank_across(close.mean(5))", "close.mean(5).rank_across()"),
+        ("std()", "close.std()"),
+    ],
+)
+def test_an_operator_written_as_a_function_is_answered_with_what_was_meant(text, meant):
+    with pytest.raises(ConfigError) as caught:
+        parse(text)
+
+    assert caught.value.fix == f"Write {meant}."
 
 
 @pytest.mark.parametrize(("text", "near"), [("clsoe", "close"), ("close.maen(5)", "mean"), ("lgo(close)", "log")])

@@ -11,7 +11,7 @@ aitrader.errors.ConfigError: Column 13 of 'close.shift(-1) / close - 1': shift(-
 import ast
 import difflib
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ MAX_LENGTH: Final = 1000
 MAX_DEPTH: Final = 40
 MAX_SHOWN: Final = 120
 MAX_LISTED: Final = 24
+MAX_QUOTED: Final = 40
 
 Named = Mapping[str, Callable[..., Expr]]
 """Features that a text may use by name: settings as keywords -> expression."""
@@ -66,7 +67,8 @@ def parse(text: str, columns: Collection[str] = COLUMNS, *, features: Named | No
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
-        raise _wrong(text, error.offset or 1, f"not an expression ({error.msg})") from error
+        # Python says 0 of a text that only lacks its end.
+        raise _wrong(text, error.offset or len(text.strip()) + 1, f"not an expression ({error.msg})") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise _wrong(text, 1, "not an expression") from error
     return _Reader(text.strip(), frozenset(columns), features or {}).expression(tree.body, 0)
@@ -78,6 +80,13 @@ def _wrong(text: str, position: int, what: str, fix: str = "") -> ConfigError:
 
 
 _GRAMMAR: Final = "Use columns, numbers, + - * / **, comparisons, and operators such as close.mean(20) or log(volume)."
+
+
+def _behind(operator: str, arguments: Sequence[ast.expr]) -> str:
+    """Return the call of an operator as it should have been written."""
+    series, *others = [ast.unparse(argument) for argument in arguments] or ["close"]
+    simple = not arguments or isinstance(arguments[0], ast.Name | ast.Call)
+    return f"{series if simple else f'({series})'}.{operator}({', '.join(others)})"
 
 
 class _Reader:
@@ -114,14 +123,20 @@ class _Reader:
         match node:
             case ast.Compare(ops=[_, _, *_]):
                 return self.wrong(node, "a chain of comparisons", "Multiply two comparisons: (a < b) * (b < c).")
-            case ast.BoolOp():
+            case ast.BoolOp() | ast.BinOp(op=ast.BitAnd() | ast.BitOr()):
                 return self.wrong(node, "and / or do not exist", "Multiply conditions for and, max(a, b) for or.")
+            case ast.UnaryOp(op=ast.Not() | ast.Invert()):
+                return self.wrong(node, "not does not exist", "Take 1 - condition.")
+            case ast.Compare(ops=[ast.Eq() | ast.NotEq()]):
+                return self.wrong(node, "== and != do not exist", "Write (a >= b) * (a <= b) for equal.")
+            case ast.IfExp():
+                return self.wrong(node, "if / else do not exist", "Write where(condition, then, otherwise).")
             case ast.Attribute(attr=name) if name in _METHODS:
                 return self.wrong(node, f"{name} is an operator and needs its brackets")
             case ast.Attribute(attr=name):
                 return self.unknown(node, "operator", name, _METHODS)
             case _:
-                return self.wrong(node, f"{type(node).__name__.lower()} is not in the language")
+                return self.wrong(node, f"{ast.unparse(node)[:MAX_QUOTED]!r} is not in the language")
 
     def binary(self, op: ast.AST, left: ast.expr, right: ast.expr, depth: int) -> Expr:
         operator = getattr(self.expression(left, depth + 1), _OPERATORS[type(op)])
@@ -145,6 +160,8 @@ class _Reader:
                 return self.apply(node, name, _FUNCTIONS[name], [], depth)
             case ast.Name(id=name) if name in self.features:
                 return self.feature(node, name)
+            case ast.Name(id=name) if name in _METHODS:
+                raise self.wrong(node.func, f"{name} stands behind its series", f"Write {_behind(name, node.args)}.")
             case ast.Name(id=name):
                 raise self.unknown(node.func, "function or feature", name, {*_FUNCTIONS, *self.features})
             case ast.Attribute(value=value, attr=name) if name in _METHODS:
