@@ -81,6 +81,7 @@ def test_the_table_shows_what_a_person_needs(run_cli, outside):
 
     assert "momentum_12_1" in out
     assert "recursive" in out
+    assert "Return of the adjusted close over the last 20 bars." in out
     assert "``" not in out
 
 
@@ -108,7 +109,8 @@ def test_a_feature_says_everything_about_itself(run_cli, outside):
     assert card["columns"] == ["close"]
     assert card["line"]["lookback"] is None
     assert card["source"].startswith("Wilder (1978)")
-    assert card["missing"].startswith("NaN until")
+    assert card["missing"] == "NaN until 6 bars are there, and while the close never moved"
+    assert card["sets"] == ["core"]
     assert len(card["key"]) == 64
     assert card["cpu_ns_per_bar"] is None
 
@@ -131,6 +133,8 @@ def test_an_own_feature_is_described(run_cli, own_root):
     card = run_cli("features", "describe", "my_level", "--json", root=own_root).envelope["result"]
 
     assert (card["formula"], card["line"]["raw_level"], card["line"]["lookback"]) == ("close.mean(5)", True, 4)
+    assert card["sets"] == []
+    assert run_cli("features", "describe", "my_gap", "--json", root=own_root).envelope["result"]["sets"] == ["mine"]
 
 
 @pytest.mark.parametrize("name", ["basic", "family:risk", "momentum*"])
@@ -190,7 +194,7 @@ def test_a_feature_that_breaks_a_rule_is_exit_3(run_cli, outside):
 
     assert ran.code == 3
     assert "it has values before a symbol's first bar" in ran.out
-    assert ran.out.rstrip().endswith("2 features, 13 rules, 1 broken\n  counted: has values")
+    assert ran.out.rstrip().endswith("2 features, 15 rules, 1 broken\n  counted: has values")
     assert run_cli("features", "test", "mine.yaml", "--json").envelope["status"] == "failed"
 
 

@@ -70,6 +70,9 @@ def test_what_a_rule_does_not_ask_has_a_reason(found):
         ("split put in", "raw level: models refuse it"),
         ("history scaled", "raw level: models refuse it"),
         ("powers of two", "raw level: models refuse it"),
+        ("has values", "0 on every bar: what it looks for does not happen on the made-up market"),
+        ("first value", "no docstring says when values begin"),
+        ("bounds", "no docstring says what values lie between"),
     }
 
 
@@ -235,6 +238,8 @@ def test_a_lookback_that_is_too_short_is_caught(broken):
         (lambda panel: np.where(returns(panel) > 0, np.inf, returns(panel)), "infinite"),
         (lambda panel: np.nan_to_num(returns(panel)), "before a symbol's first bar"),
         (lambda panel: np.full(panel.shape, np.nan), "no value"),
+        (lambda panel: 0 * panel["close"] + 3, "3 on every bar"),
+        (lambda panel: 0 * panel["close"], "0 on every bar"),
     ],
 )
 def test_values_that_cannot_be_are_caught(market, values, what):
@@ -242,6 +247,32 @@ def test_values_that_cannot_be_are_caught(market, values, what):
 
     assert verdict.passed is False
     assert what in verdict.reason
+
+
+def test_an_event_that_never_happens_is_told(market):
+    (spec,) = resolve(["never"], sets={}, custom={"never": "close > 3 * close.max(20)"})
+
+    (verdict,) = verdicts(Trial(subject_of([spec]), market), RULE["has values"])
+
+    assert verdict.passed is None
+    assert "does not happen on the made-up market" in verdict.reason
+
+
+@pytest.mark.parametrize(("said", "wrong"), [(1, True), (2, False), (3, True)])
+def test_a_first_value_that_comes_otherwise_than_said_is_caught(broken, said, wrong):
+    assert broken(planted(returns, first=said)) == ({"first value"} if wrong else set())
+
+
+@pytest.mark.parametrize(("bounds", "wrong"), [((-1, 1), False), ((0, 1), True), ((-1, 0), True)])
+def test_values_outside_of_the_bounds_that_are_said_are_caught(broken, bounds, wrong):
+    assert broken(planted(returns, bounds=bounds)) == ({"bounds"} if wrong else set())
+
+
+def test_most_features_say_when_values_begin_and_what_they_lie_between(trial):
+    claims = trial.subject.claims
+
+    assert sum(claim.first is not None for claim in claims) > 0.4 * len(claims)
+    assert sum(claim.bounds is not None for claim in claims) > 0.35 * len(claims)
 
 
 def test_the_first_bar_that_differs_is_named(market):
@@ -270,7 +301,7 @@ def test_windows_longer_than_the_made_up_market_make_it_longer():
     subject = subject_of(resolve(["momentum(bars=600)"], sets={}, custom={}))
     tried = Trial(subject, made_up(forward, longest=subject.warmup))
 
-    assert all(verdict.passed for rule in RULES for verdict in verdicts(tried, rule))
+    assert all(verdict.passed is not False for rule in RULES for verdict in verdicts(tried, rule))
 
 
 @pytest.mark.parametrize("op", ["shift", "mean", "latest"])

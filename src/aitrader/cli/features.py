@@ -143,6 +143,7 @@ def _card_rows(card: "FeatureCard") -> list[tuple[str, Any]]:
         ("missing", _plain(card.missing)),
         ("source", card.source),
         ("family", line.family),
+        ("sets", ", ".join(card.sets) or "none"),
         ("columns", ", ".join(card.columns)),
         ("lookback", recursive if line.lookback is None else f"{line.lookback} bars before the current one"),
         ("compares symbols", "yes: with the universe's members" if line.looks_across else "no"),

@@ -152,7 +152,7 @@ def twiggs_money_flow(high: Expr, low: Expr, close: Expr, volume: Expr, *, bars:
 def accumulation_days(close: Expr, volume: Expr, *, bars: int = 25, move: float = 0.002) -> Expr:
     """How many of the last ``bars`` bars rose by ``move`` or more on more volume than the bar before.
 
-    Unit: bars. NaN until four fifths of the ``bars`` bars are there.
+    Unit: bars. NaN until four fifths of the ``bars`` returns are there.
 
     Source: O'Neil (2009), How to Make Money in Stocks, ch. 9, the distribution day turned round.
     """
@@ -163,7 +163,7 @@ def accumulation_days(close: Expr, volume: Expr, *, bars: int = 25, move: float 
 def distribution_days(close: Expr, volume: Expr, *, bars: int = 25, move: float = 0.002) -> Expr:
     """How many of the last ``bars`` bars fell by ``move`` or more on more volume than the bar before.
 
-    Unit: bars. NaN until four fifths of the ``bars`` bars are there.
+    Unit: bars. NaN until four fifths of the ``bars`` returns are there.
 
     Source: O'Neil (2009), How to Make Money in Stocks, ch. 9.
     """

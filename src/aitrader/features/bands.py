@@ -7,7 +7,7 @@ from aitrader.panel.expr import Expr, maximum, minimum
 
 @feature
 def donchian_position(high: Expr, low: Expr, close: Expr, *, bars: int = 20) -> Expr:
-    """Where between the highest high and the lowest low of ``bars`` bars the close lies.
+    """Where between the highest high and the lowest low of ``bars`` bars the close lies: ``stochastic`` / 50 - 1.
 
     Unit: -1 at the lowest low, 1 at the highest high. NaN until ``bars`` bars are there, and where both are equal.
 

@@ -154,7 +154,7 @@ def candle_counterattack(open: Expr, high: Expr, low: Expr, close: Expr) -> Expr
 def candle_separating_lines(open: Expr, high: Expr, low: Expr, close: Expr) -> Expr:
     """A belt hold that opens where the opposite candle before it opened.
 
-    Unit: 1 bullish, -1 bearish, 0 none. NaN until 12 bars are there.
+    Unit: 1 bullish, -1 bearish, 0 none. NaN until 11 bars are there.
 
     Source: Nison (1991), Japanese Candlestick Charting Techniques, ch. 7; TA-Lib CDLSEPARATINGLINES.
     """

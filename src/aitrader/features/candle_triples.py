@@ -203,7 +203,7 @@ def candle_upside_gap_two_crows(open: Expr, high: Expr, low: Expr, close: Expr) 
 def candle_tasuki_gap(open: Expr, high: Expr, low: Expr, close: Expr) -> Expr:
     """A gap between two bodies, the second with the gap's colour, and a candle like it that closes inside the gap.
 
-    Unit: 1 bullish, -1 bearish, 0 none. NaN until 9 bars are there.
+    Unit: 1 bullish, -1 bearish, 0 none. NaN until 7 bars are there.
 
     Source: Nison (1991), Japanese Candlestick Charting Techniques, ch. 7; TA-Lib CDLTASUKIGAP.
     """
@@ -221,7 +221,7 @@ def candle_tasuki_gap(open: Expr, high: Expr, low: Expr, close: Expr) -> Expr:
 def candle_side_by_side_white(open: Expr, high: Expr, low: Expr, close: Expr) -> Expr:
     """Two white candles of the same size and open, both beyond a gap, in the direction of the gap.
 
-    Unit: 1 bullish, -1 bearish, 0 none. NaN until 8 bars are there.
+    Unit: 1 bullish, -1 bearish, 0 none. NaN until 7 bars are there.
 
     Source: Nison (1991), Japanese Candlestick Charting Techniques, ch. 7; TA-Lib CDLGAPSIDESIDEWHITE.
     """

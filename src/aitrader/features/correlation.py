@@ -98,7 +98,7 @@ def peer_correlation(close: Expr, *, bars: int = 60) -> Expr:
 def average_correlation(close: Expr, *, bars: int = 60) -> Expr:
     """Mean correlation of all pairs of members over ``bars`` bars, told to every symbol that has a return.
 
-    Unit: correlation, high when diversifying helps little. NaN until ``bars`` bars with enough members are there.
+    Unit: correlation, high when diversifying helps little. NaN until ``bars`` returns of enough members are there.
 
     Source: Pollet & Wilson (2010), J. Financial Economics 96(3), with equal weights.
     """
@@ -109,8 +109,8 @@ def average_correlation(close: Expr, *, bars: int = 60) -> Expr:
 def eigenvalue_share(close: Expr, *, bars: int = 60) -> Expr:
     """Part of the members' variance that their first common factor takes up, told to every symbol that has a return.
 
-    Unit: share: the largest eigenvalue of the correlation matrix over the number of members. NaN until ``bars`` bars
-    with enough members are there. An eigenvalue problem per bar: among the dearer features.
+    Unit: share: the largest eigenvalue of the correlation matrix over the number of members. NaN until ``bars``
+    returns of enough members are there. An eigenvalue problem per bar: among the dearer features.
 
     Source: Kritzman, Li, Page & Rigobon (2011), J. Portfolio Management 37(4), absorption ratio of one eigenvector, of
     correlations.

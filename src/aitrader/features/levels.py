@@ -120,7 +120,7 @@ def gap_window(high: Expr, low: Expr, close: Expr) -> Expr:
 def gap_share(high: Expr, low: Expr, *, bars: int = 60) -> Expr:
     """Share of the last ``bars`` bars that left a window to the bar before.
 
-    Unit: share, 0 to 1. NaN until four fifths of the ``bars`` bars are there.
+    Unit: share, 0 to 1. NaN until four fifths of the last ``bars`` bars follow another.
 
     Source: Nison (1991), Japanese Candlestick Charting Techniques, ch. 7, windows.
     """

@@ -112,7 +112,7 @@ def variance_ratio(close: Expr, *, bars: int = 120, step: int = 5) -> Expr:
 
 @feature
 def variance_ratio_test(close: Expr, *, bars: int = 120, step: int = 5) -> Expr:
-    """Variance ratio's distance to 1, by its spread for independent returns.
+    """Variance ratio's distance to 1, by its spread for independent returns: the ratio on another scale.
 
     Unit: standard deviations. NaN where ``variance_ratio`` is.
 

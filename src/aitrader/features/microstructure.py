@@ -16,7 +16,7 @@ _CORWIN_SCHULTZ = 3 - 2 * sqrt(2)
 def amihud(close: Expr, volume: Expr, *, bars: int = 250) -> Expr:
     """Illiquidity: mean absolute return per million USD traded.
 
-    Unit: fraction per million USD of a symbol's first bar. NaN until four fifths of the ``bars`` bars have volume.
+    Unit: fraction per million USD of a symbol's first bar. NaN until four fifths of the ``bars`` returns have volume.
 
     Source: Amihud (2002), J. Financial Markets 5(1), eq. 1.
     """
@@ -27,7 +27,7 @@ def amihud(close: Expr, volume: Expr, *, bars: int = 250) -> Expr:
 def amihud_variation(close: Expr, volume: Expr, *, bars: int = 60) -> Expr:
     """How unsteady illiquidity is: standard deviation over mean of the absolute return per USD traded.
 
-    Unit: none. NaN until four fifths of the ``bars`` bars have volume, and where the close never moved.
+    Unit: none. NaN until four fifths of the ``bars`` returns have volume, and where the close never moved.
 
     Source: Akbas, Armstrong & Petkova (2011), The Volatility of Liquidity and Expected Stock Returns, over its mean.
     """
@@ -244,7 +244,7 @@ def zero_volume_share(volume: Expr, *, bars: int = 60) -> Expr:
 def overnight_reversal(open: Expr, close: Expr, *, bars: int = 60) -> Expr:
     """Correlation of the day's return with that of the night before it; below 0 where the day takes the night back.
 
-    Unit: correlation, -1 to 1. NaN until four fifths of the ``bars`` bars are there, and where one is constant.
+    Unit: correlation, -1 to 1. NaN until four fifths of the ``bars`` returns are there, and where one is constant.
 
     Source: Lou, Polk & Skouras (2019), J. Financial Economics 134(1), tug of war.
     """

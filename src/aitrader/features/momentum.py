@@ -136,7 +136,7 @@ def rsi(close: Expr, *, bars: int = 14) -> Expr:
 
 @feature
 def cmo(close: Expr, *, bars: int = 14) -> Expr:
-    """Chande momentum oscillator with Wilder's means.
+    """Chande momentum oscillator with Wilder's means: twice ``rsi``, minus 100.
 
     Unit: percent, -100 to 100. NaN until ``bars + 1`` bars are there, and while the close never moved.
 
@@ -194,7 +194,7 @@ def stochastic_slow(high: Expr, low: Expr, close: Expr, *, bars: int = 14, smoot
 
 @feature
 def williams_r(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
-    """Williams %R: how far the close lies below the highest high, within the range of ``bars`` bars.
+    """Williams %R: how far the close lies below the highest high, in the range of ``bars`` bars; ``stochastic`` - 100.
 
     Unit: percent, -100 to 0. NaN until ``bars`` bars are there, and where that range is 0.
 

@@ -130,7 +130,8 @@ def coppock(close: Expr, *, short: int = 11, long: int = 14, smooth: int = 10) -
 def fisher_transform(high: Expr, low: Expr, *, bars: int = 10) -> Expr:
     """Place of the bar's middle in its range of ``bars`` bars, smoothed and stretched towards a normal distribution.
 
-    Unit: none, mostly -3 to 3. NaN until ``bars`` bars are there, and where that range is 0.
+    Unit: none, -7.6 to 7.6, beyond 3 on a tenth of the bars. NaN until ``bars`` bars are there, and where that range is
+    0.
 
     Source: Ehlers (2002), Stocks & Commodities 20(11): recursions that begin with 0, a bound of 0.999 not fed back.
     """

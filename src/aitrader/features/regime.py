@@ -105,7 +105,7 @@ def market_trend(close: Expr, market: Expr, *, bars: int = 200) -> Expr:
 def market_drawdown(close: Expr, market: Expr, *, bars: int = 250) -> Expr:
     """How far the market's level stands below its highest of the last ``bars`` bars.
 
-    Unit: fraction, 0 at the high. NaN until four fifths of ``bars`` bars are there.
+    Unit: fraction, 0 at the high. NaN until four fifths of the ``bars`` returns are there.
 
     Source: Pagan & Sossounov (2003), J. Applied Econometrics 18(1), fall from the peak.
     """
@@ -172,7 +172,7 @@ def advance_decline(close: Expr, *, bars: int = 10) -> Expr:
 def mcclellan_oscillator(close: Expr, *, fast: int = 19, slow: int = 39) -> Expr:
     """Fast minus slow exponential mean of (rising - falling members) / (rising + falling members).
 
-    Unit: thousandths. NaN until ``slow`` bars with enough members are there, and where no member moved.
+    Unit: thousandths. NaN until ``slow`` returns of enough members are there, and where no member moved.
 
     Source: McClellan & McClellan (1970), Patterns for Profit, ratio-adjusted; both means begun on the same bar.
     """
@@ -186,8 +186,8 @@ def mcclellan_oscillator(close: Expr, *, fast: int = 19, slow: int = 39) -> Expr
 def breadth_thrust(close: Expr, *, span: int = 10) -> Expr:
     """Exponential mean of rising members over rising and falling ones.
 
-    Unit: share, 0 to 1; a rise from below 0.4 to above 0.615 within ten bars is the thrust. NaN until ``span`` bars
-    with enough members are there, and where no member moved.
+    Unit: share, 0 to 1; a rise from below 0.4 to above 0.615 within ten bars is the thrust. NaN until ``span``
+    returns of enough members are there, and where no member moved.
 
     Source: Zweig (1986), Winning on Wall Street, ch. 5.
     """

@@ -100,7 +100,7 @@ def plus_di(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
 
     Unit: percent, 0 to 100. NaN until ``bars + 1`` bars are there.
 
-    Source: Wilder (1978), New Concepts, sec. IV; TA-Lib PLUS_DI.
+    Source: Wilder (1978), New Concepts, sec. IV; TA-Lib PLUS_DI, where rounding chooses between two equal moves.
     """
     up, down = _moves(high, low)
     rise = where((up > down) * (up > 0), up, 0)
@@ -113,7 +113,7 @@ def minus_di(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
 
     Unit: percent, 0 to 100. NaN until ``bars + 1`` bars are there.
 
-    Source: Wilder (1978), New Concepts, sec. IV; TA-Lib MINUS_DI.
+    Source: Wilder (1978), New Concepts, sec. IV; TA-Lib MINUS_DI, where rounding chooses between two equal moves.
     """
     up, down = _moves(high, low)
     fall = where((down > up) * (down > 0), down, 0)

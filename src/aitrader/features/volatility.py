@@ -133,7 +133,7 @@ def rogers_satchell(open: Expr, high: Expr, low: Expr, close: Expr, *, bars: int
 def yang_zhang(open: Expr, high: Expr, low: Expr, close: Expr, *, bars: int = 20) -> Expr:
     """Volatility from gaps, open, high, low and close that allows for drift.
 
-    Unit: fraction per bar. NaN until four fifths of the ``bars`` bars are there.
+    Unit: fraction per bar. NaN until four fifths of the ``bars`` returns are there.
 
     Source: Yang & Zhang (2000), J. Business 73(3), eq. 7 and 10.
     """

@@ -92,8 +92,8 @@ def accumulation_distribution(high: Expr, low: Expr, close: Expr, volume: Expr) 
 def amihud_ratio(close: Expr, volume: Expr, *, short: int = 20, long: int = 250) -> Expr:
     """Recent illiquidity over the usual one, as a logarithm: absolute return per USD traded.
 
-    Unit: log ratio, 0 when both are equal. NaN until four fifths of the ``long`` bars are there; bars without
-    volume do not count.
+    Unit: log ratio, 0 when both are equal. NaN until four fifths of the ``long`` returns are there; bars
+    without volume do not count.
 
     Source: Amihud (2002), J. Financial Markets 5(1), eq. 1, against its own year.
     """

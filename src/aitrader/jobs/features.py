@@ -1,7 +1,7 @@
 """The features that are known: listed, described, and held to the rules of conformance."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
@@ -20,6 +20,7 @@ from aitrader.features.conformance.trial import Trial
 from aitrader.features.feature import PLUGINS, FeatureSpec, Setting, load
 from aitrader.features.formula import formula
 from aitrader.features.resolve import resolve
+from aitrader.features.said import filled
 from aitrader.features.sets import SETS
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.lake.adjust import forward
@@ -71,7 +72,8 @@ class FeatureCard:
     """Everything about one feature.
 
     ``formula`` is its expression; ``where`` names parts of a long one, in order. ``settings`` hold its numbers,
-    defaults included. ``cpu_ns_per_bar`` is measured on one thread, alone: features computed together share parts.
+    defaults included; ``sets`` are those that have it. ``cpu_ns_per_bar`` is measured on one thread, alone: features
+    computed together share parts.
     """
 
     line: FeatureLine
@@ -80,6 +82,7 @@ class FeatureCard:
     missing: str
     source: str
     settings: dict[str, Setting]
+    sets: tuple[str, ...]
     columns: tuple[str, ...]
     key: str
     cpu_ns_per_bar: float | None
@@ -149,9 +152,10 @@ def describe(config: Config, name: str, *, measure: bool = False) -> FeatureCard
         line=lines[0],
         formula=shown.text,
         where=shown.where,
-        missing=spec.missing,
+        missing=filled(spec.missing, dict(spec.settings)),
         source=spec.source,
         settings=dict(spec.settings),
+        sets=tuple(_sets_with(spec.name, config)),
         columns=tuple(sorted(columns_of(spec.expr))),
         key=spec.key,
         cpu_ns_per_bar=_cpu_ns_per_bar(spec) if measure else None,
@@ -193,16 +197,23 @@ def _resolved(config: Config, own: Section, names: Sequence[str]) -> tuple[Featu
 
 
 def _line(spec: FeatureSpec) -> FeatureLine:
+    settings = dict(spec.settings)
     return FeatureLine(
         name=spec.name,
         family=spec.family,
-        unit=spec.unit,
+        unit=filled(spec.unit, settings),
         lookback=spec.lookback,
         looks_across=spec.looks_across,
         raw_level=spec.raw_level,
         steps=plan([spec.expr]).size,
-        summary=spec.summary,
+        summary=filled(spec.summary, settings),
     )
+
+
+def _sets_with(feature: str, config: Config) -> Iterator[str]:
+    for name in (*SETS, *config.features.sets):
+        if any(spec.name == feature for spec in _resolved(config, config.features, [name])):
+            yield name
 
 
 def _plugin_warnings() -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aitrader.features.conformance.market import LATE, LISTED, NAMES, SPARE, Action, Market
+from aitrader.features.conformance.market import ACTED, LATE, LISTED, NAMES, SPARE, Action, Market
 from aitrader.features.conformance.subject import Claim
-from aitrader.features.conformance.trial import Difference, Found, Trial
+from aitrader.features.conformance.trial import TOLERANCE, Difference, Found, Trial, Untold
 from aitrader.panel.panel import Panel
 
 Chosen = Sequence[int]
@@ -50,9 +50,11 @@ def verdicts(trial: Trial, rule: Rule) -> tuple[Verdict, ...]:
     )
 
 
-def _verdict(claim: Claim, rule: Rule, spared: str, breach: Difference | str | None) -> Verdict:
+def _verdict(claim: Claim, rule: Rule, spared: str, breach: Difference | str | Untold | None) -> Verdict:
     if spared:
         return Verdict(claim.name, rule.name, None, spared)
+    if isinstance(breach, Untold):
+        return Verdict(claim.name, rule.name, None, breach.reason)
     if isinstance(breach, str):
         return Verdict(claim.name, rule.name, False, breach)
     return Verdict(claim.name, rule.name, breach is None, difference=breach)
@@ -195,14 +197,40 @@ def _has_values(trial: Trial, chosen: Chosen) -> Found:
     return {position: reason for position, reason in reasons.items() if reason}
 
 
-def _impossible(values: NDArray[np.float32], cut: int, claim: Claim) -> str:
+def _impossible(values: NDArray[np.float32], cut: int, claim: Claim) -> str | Untold:
     if np.isinf(values).any():
         return "a value is infinite"
     if claim.reads_bars and not np.isnan(values[LATE, :LISTED]).all():
         return "it has values before a symbol's first bar"
     if np.isnan(values[0, cut:]).all():
         return f"no value in the last {values.shape[1] - cut} bars of a symbol that has every bar"
-    return ""
+    lowest, highest = np.nanmin(values), np.nanmax(values)
+    if lowest == highest == 0 and claim.event:
+        return Untold("0 on every bar: what it looks for does not happen on the made-up market")
+    return f"it is {lowest:g} on every bar" if lowest == highest else ""
+
+
+def _first_value_said(trial: Trial, chosen: Chosen) -> Found:
+    """Of symbols that have every bar; what listings, gaps and halts hide is another matter."""
+    whole, broken = [0, *range(ACTED, trial.market.shape[0])], {}
+    for position in chosen:
+        first = int(np.argmax(~np.isnan(trial.full[position, whole]).all(axis=0))) + 1
+        said = trial.subject.claims[position].first
+        if first != said:
+            broken[position] = f"values begin with bar {first}, and its docstring says {said}"
+    return broken
+
+
+def _bounds_said(trial: Trial, chosen: Chosen) -> Found:
+    broken = {}
+    for position in chosen:
+        low, high = trial.subject.claims[position].bounds or (-np.inf, np.inf)
+        lowest, highest = np.fmin.reduce(trial.full[position], None), np.fmax.reduce(trial.full[position], None)
+        if lowest < low - TOLERANCE * abs(low) or highest > high + TOLERANCE * abs(high):
+            broken[position] = (
+                f"values reach from {lowest:g} to {highest:g}, and its docstring says {low:g} to {high:g}"
+            )
+    return broken
 
 
 def _if_alone(claim: Claim) -> str:
@@ -221,6 +249,14 @@ def _if_exact(claim: Claim) -> str:
     return _if_level_free(claim) or _if_declared(claim)
 
 
+def _if_begin_said(claim: Claim) -> str:
+    return "no docstring says when values begin" if claim.first is None else ""
+
+
+def _if_bounds_said(claim: Claim) -> str:
+    return "no docstring says what values lie between" if claim.bounds is None else ""
+
+
 RULES: Final = (
     Rule("later bars disturbed", "No later bar changes a value.", _later_bars_disturbed),
     Rule("later bars removed", "A value is the same on the day it was new.", _later_bars_removed),
@@ -234,7 +270,9 @@ RULES: Final = (
     Rule("level declared", "What follows the level of prices says so.", _level_declared, _if_declared),
     Rule("built incrementally", "A day built alone equals the full build in every bit.", _built_incrementally),
     Rule("built in parts", "A build that goes on from the last one equals it in every bit.", _built_in_parts),
-    Rule("has values", "Finite or missing, and not always missing.", _has_values),
+    Rule("has values", "Finite or missing, not always missing, and not always the same.", _has_values),
+    Rule("first value", "Values begin with the bar that the docstring names.", _first_value_said, _if_begin_said),
+    Rule("bounds", "Values lie between the bounds that the docstring names.", _bounds_said, _if_bounds_said),
 )
 
 

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aitrader.features.feature import FeatureSpec
+from aitrader.features.said import Bounds, bounds, filled, first_value
 from aitrader.panel.panel import Panel
 from aitrader.panel.plan import columns_of, plan, walk
 from aitrader.panel.scale import level_dependent
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Values = NDArray[np.float32]
 """Shape (columns, symbols, sessions)."""
 
+COMPARISONS: Final = ("gt", "ge", "lt", "le")
+
 MIN_NAMES = 5
 """Members that a cross-section of the made-up market needs."""
 
@@ -29,7 +32,9 @@ class Claim:
     """What a column says about itself. ``lookback`` is in bars; None: recursive.
 
     ``level_seen`` is what its formula tells about the level of prices and volume; None: there is no formula, or
-    nobody declared the level beside it. Without ``reads_bars`` it is a matter of the calendar alone.
+    nobody declared the level beside it. Without ``reads_bars`` it is a matter of the calendar alone. ``event``: it
+    asks whether something holds, which may never happen. ``first`` is the bar of its first value, counted from 1, and
+    ``bounds`` what its values lie between, where its docstring names them.
     """
 
     name: str
@@ -38,6 +43,9 @@ class Claim:
     raw_level: bool = False
     level_seen: bool | None = None
     reads_bars: bool = True
+    event: bool = False
+    first: int | None = None
+    bounds: Bounds | None = None
 
 
 Compute = Callable[[Panel, Sequence[int]], Values]
@@ -96,6 +104,15 @@ def _in_parts(program: "Program", panel: Panel, cuts: Sequence[int]) -> Values:
 
 
 def _claim(spec: FeatureSpec) -> Claim:
-    seen = None if spec.family == "custom" else level_dependent(spec.expr)
-    reads_bars = bool(columns_of(spec.expr))
-    return Claim(spec.name, spec.lookback, spec.looks_across, spec.raw_level, seen, reads_bars)
+    settings = dict(spec.settings)
+    return Claim(
+        name=spec.name,
+        lookback=spec.lookback,
+        looks_across=spec.looks_across,
+        raw_level=spec.raw_level,
+        level_seen=None if spec.family == "custom" else level_dependent(spec.expr),
+        reads_bars=bool(columns_of(spec.expr)),
+        event=any(part.op in COMPARISONS for part in walk(spec.expr)),
+        first=first_value(filled(spec.missing, settings)),
+        bounds=bounds(filled(spec.unit, settings)),
+    )

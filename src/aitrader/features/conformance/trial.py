@@ -28,8 +28,15 @@ class Difference:
     values: int
 
 
-Found = Mapping[int, Difference | str]
-"""The positions of the columns that break a rule, each with where it does, or why."""
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """Why the made-up market cannot tell whether a column keeps a rule."""
+
+    reason: str
+
+
+Found = Mapping[int, Difference | str | Untold]
+"""The positions of the columns that break a rule, each with where it does, or why; or why nobody can tell."""
 
 
 @dataclass(frozen=True)
