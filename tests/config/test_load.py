@@ -130,6 +130,13 @@ def test_an_unknown_key_names_file_line_and_the_nearest(read, files, place, near
     assert f"Did you mean '{near}'?" in caught.value.fix
 
 
+def test_a_section_that_names_itself_once_more_is_told_to_leave_that_out(read):
+    with pytest.raises(ConfigError) as caught:
+        read(features="features:\n  compute: [core]\n")
+
+    assert caught.value.fix.startswith("The file is that section already: leave out its line `features:`.")
+
+
 def test_an_unknown_key_is_told_before_a_wrong_value(read):
     with pytest.raises(ConfigError, match="max_postion"):
         read(risk="max_gross: abc\nmax_postion: 10%\n")

@@ -110,6 +110,8 @@ def _unknown_key(model: type[BaseModel], path: Path, where: str) -> tuple[str, s
     known = sorted(owner.model_fields) if owner else []
     near = nearest(str(path[-1]), model, owner)
     hint = f"Did you mean {near!r}? " if near else ""
+    if path[-2:-1] == path[-1:]:
+        hint = f"The file is that section already: leave out its line `{path[-1]}:`. "
     return f"{section} has no setting {str(path[-1])!r}.", f"{hint}Known: {', '.join(known)}."
 
 
