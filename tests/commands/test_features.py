@@ -226,6 +226,7 @@ def test_the_first_bar_and_symbol_that_differ_are_named(run_cli, outside, regist
     [
         (None, ["mine.yaml", "No such file"]),
         ("", ["no features to test"]),
+        ("sets: {mine: []}", ["no features to test"]),
         ("custom: {a: close.shift(-1)}", ["features.custom.a", "looks ahead"]),
         ("custom: {a: close.mean()}", ["a window is missing"]),
         ("custom: [a]", ["mine.yaml", "custom"]),

@@ -178,9 +178,10 @@ def hold_to_rules(config: Config, section: Section | None = None, *, progress: R
     """
     own = section or config.features
     names = [*own.custom, *own.sets, *(config.features.compute if section is None else ())]
-    if not names:
+    specs = _resolved(config, own, names)
+    if not specs:
         raise UsageError("There are no features to test.", fix="Write some under `custom:`, or name some in `sets:`.")
-    subject = subject_of(_resolved(config, own, names))
+    subject = subject_of(specs)
     trial = Trial(subject, made_up(forward, longest=subject.warmup, named=subject.named))
     found: list[Verdict] = []
     for done, rule in enumerate(RULES):
