@@ -157,8 +157,11 @@ def test_two_sources_need_a_choice(tmp_path):
 def test_an_empty_universe_is_an_error(tmp_path):
     lake = _lake(tmp_path, _bars(["AAPL"], SESSIONS))
 
-    with pytest.raises(InsufficientDataError, match="universe is empty"):
+    with pytest.raises(InsufficientDataError, match="universe is empty") as caught:
         market(_config(symbols=("ZZZ",)), lake.snapshot())
+
+    assert "universe.symbols" in caught.value.fix
+    assert "--now" in caught.value.fix
 
 
 def test_the_decision_session_waits_for_the_lag():

@@ -27,7 +27,7 @@ def select(available: tuple[Symbol, ...], settings: Universe) -> tuple[Symbol, .
             f"The universe is empty: none of its {len(wanted)} symbols has bars in the lake.",
             needed=1,
             got=0,
-            fix="Run `aitrader backfill`, or mend `universe.symbols`.",
+            fix="Run `aitrader backfill`, or mend `universe.symbols`; --now hides bars that were not known by then.",
         )
     return chosen
 
