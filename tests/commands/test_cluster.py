@@ -19,13 +19,14 @@ from aitrader.lake.store import Lake
 from aitrader.panel import pieces
 
 SETTINGS = """
-universe: {min_history: 0}
+universe: {min_history: 0, groups: sectors.csv}
 features:
   min_names: 3
   custom:
     twice: "(close / close.shift(3)).rank_across().mean(5).zscore_across()"
     slow_week: "weekly(close.ema(4)) / close"
-  sets: {mine: [momentum, momentum_rank, ema, twice, slow_week, volatility]}
+    inside: "(close / close.shift(3)).demean_across(by=sector).mean(5)"
+  sets: {mine: [momentum, momentum_rank, ema, twice, slow_week, volatility, inside, sector_beta]}
   compute: [mine]
 """
 
@@ -39,6 +40,7 @@ def roots(tmp_path, made_bars, store_bars):
         for folder in ("config", "data_lake", "logs", "state"):
             (root / folder).mkdir(parents=True)
         (root / "config" / "aitrader.yaml").write_text(SETTINGS)
+        (root / "sectors.csv").write_text("symbol,sector\n" + "".join(f"S{n:02d},{'ab'[n % 2]}\n" for n in range(8)))
         store_bars(root, made_bars())
         found.append(root)
     return found

@@ -47,5 +47,5 @@ def refuse_lacking(specs: Sequence[FeatureSpec], columns: Collection[str], group
         for name in sorted(groups_of(spec.expr) - set(groups)):
             raise ConfigError(
                 f"The feature {spec.name} compares symbols within their {name}, which the data do not have.",
-                fix=f"Leave it out. Groups: {', '.join(groups) or 'none'}.",
+                fix="Leave it out, or name a file that has them in `universe.groups`; docs/features.md says how.",
             )

@@ -123,6 +123,8 @@ def calculate_features(
         No feature is wanted, or a symbol has no bars.
     UnknownNameError
         A set or feature has no such name.
+    ConfigError
+        `universe.groups` names a file that is none of groups, or a feature compares within groups that it lacks.
     InsufficientDataError
         The lake has no bars for the configuration.
     LockHeldError
@@ -137,11 +139,11 @@ def calculate_features(
             "There is nothing to compute: `features.compute` is empty.",
             fix="Name sets in it, or one with --feature-set.",
         )
-    refuse_lacking(specs, COLUMNS, ())
     with open_lake(root, clock) as lake:
         with nullcontext() if wanted.dry_run else lake.writer(f"features/{TIMEFRAME}"):
             snapshot = lake.snapshot(now=wanted.now)
             bars = Bars(config, snapshot)
+            refuse_lacking(specs, COLUMNS, bars.groups.kinds)
             planner = Planner(config, bars, _chosen(wanted, bars))
             keys = tuple(stored_key(spec, config, bars) for spec in specs)
             found = tuple(planner.todo(unit) for unit in units(snapshot, specs, keys, anew=wanted.full))
@@ -241,7 +243,8 @@ def _receipt(course: _Course, lake: Lake, outputs: Mapping[str, float], times: t
         started_at=times[0],
         finished_at=times[1],
         lake_version=snapshot.version,
-        inputs={name: snapshot.content_hash(name) for name in ("bars/1d", "actions")},
+        inputs={name: snapshot.content_hash(name) for name in ("bars/1d", "actions")}
+        | {f"universe.groups: {kind}": course.bars.groups.hash(kind) for kind in course.bars.groups.kinds},
         outputs={names[key]: key for key in outputs},
         settings=course.config.model_dump(mode="json"),
         origins=wanted.origins,

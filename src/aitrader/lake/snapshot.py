@@ -57,6 +57,11 @@ class Snapshot:
         self._now = now
 
     @property
+    def root(self) -> Path:
+        """The lake's folder."""
+        return self._root
+
+    @property
     def version(self) -> int:
         """Commits that this view contains; 0 in a new lake."""
         return self._state.version

@@ -16,6 +16,7 @@ from aitrader.domain.frames import Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import InsufficientDataError
+from aitrader.jobs.assembly.groups import read_groups
 from aitrader.lake.adjust import forward
 from aitrader.lake.snapshot import Snapshot
 from aitrader.lake.store import Lake
@@ -104,6 +105,8 @@ def market(config: Config, snapshot: Snapshot, *, end: date | None = None) -> Ma
     ------
     InsufficientDataError
         No bars are left.
+    ConfigError
+        `universe.groups` names a file that is none of groups.
     """
     settings = config.data
     last = min((day for day in (end, settings.end) if day is not None), default=None)
@@ -131,7 +134,9 @@ def market(config: Config, snapshot: Snapshot, *, end: date | None = None) -> Ma
         config.universe,
         adjusted=any(info.adjustment is not Adjustment.RAW for info in series.values()),
     )
-    panel = Panel(venue.name, "1d", sessions, symbols, columns, membership)
+    known = read_groups(config, snapshot)
+    groups = known.grids(symbols, sessions, known.kinds)
+    panel = Panel(venue.name, "1d", sessions, symbols, columns, membership, groups=groups)
     return Market(panel, venue, source, series, actions, lost, snapshot.version, snapshot.content_hash("bars/1d"))
 
 

@@ -19,6 +19,7 @@ from aitrader.domain.calendars import Calendar, calendar
 from aitrader.domain.frames import Adjustment
 from aitrader.domain.symbols import Symbol
 from aitrader.jobs.assembly.data import PRICES, series_of
+from aitrader.jobs.assembly.groups import read_groups
 from aitrader.lake.adjust import factor_steps, relevant
 from aitrader.lake.snapshot import Snapshot
 from aitrader.panel.panel import Grid, Panel
@@ -94,6 +95,7 @@ class Bars:
         named = config.universe.symbols
         self.selection: Final = tuple(sorted(known if named is None else {Symbol(s) for s in named} & set(known)))
         self.series: Final = series_of(snapshot, self.source, self.selection, config.data.adjustment)
+        self.groups: Final = read_groups(config, snapshot)
         self._settings = config.data
         self._universe: Universe = config.universe
 
@@ -118,12 +120,12 @@ class Bars:
         *,
         offset: int = 0,
         carried: pl.DataFrame | None = None,
-        judged: bool = False,
+        within: frozenset[str] | None = None,
     ) -> Slab:
         """Return the panel of these symbols and sessions, with those of its ``columns`` that are wanted.
 
-        ``sessions`` begin at position ``offset`` of the whole history, of which ``carried`` is known. ``judged``: with
-        the members of the universe; else everybody is one.
+        ``sessions`` begin at position ``offset`` of the whole history, of which ``carried`` is known. ``within``: the
+        members of the universe are compared, in groups of these kinds as well; None: everybody is a member.
         """
         before = _nothing(symbols) if carried is None else carried
         traded, present = self._grids(symbols, sessions)
@@ -140,8 +142,9 @@ class Bars:
             known |= np.isfinite(grid)
         first = np.where(known.any(axis=1), known.argmax(axis=1), len(sessions))
         begins = np.minimum(before["begins"].to_numpy() - offset, first)
-        members_ = self._members(symbols, traded, before) if judged else np.ones(present.shape, dtype=bool)
-        panel = Panel(self.venue.name, "1d", sessions, tuple(symbols), grids, members_, begins)
+        members_ = np.ones(present.shape, dtype=bool) if within is None else self._members(symbols, traded, before)
+        groups = self.groups.grids(symbols, sessions, within or ())
+        panel = Panel(self.venue.name, "1d", sessions, tuple(symbols), grids, members_, begins, groups=groups)
         return Slab(panel, offset, before, traded, factors, present)
 
     def _members(self, symbols: Sequence[Symbol], traded: dict[str, Grid], before: pl.DataFrame) -> NDArray[np.bool_]:

@@ -189,7 +189,7 @@ class Builder:
         unit, whole = todo.unit, len(todo.sessions)
         begin, first = (0, 0) if held is None else (held.notes["begin"], held.notes["stop"])
         staged = sum(len(stage.staged) + len(stage.crosses) for stage in unit.program.passes)
-        cell = CELL_BYTES + 8 * (staged + 8) + 4 * len(unit.specs)
+        cell = CELL_BYTES + 8 * (staged + len(unit.groups) + 8) + 4 * len(unit.specs)
         # The first slab is as long as states reach back, so that the next one finds them where it begins.
         panel = max(self._budget // (cell * len(todo.symbols)), unit.reach(unit.program.lags) + LEAST)
         stop = max(begin + panel, first + LEAST)
@@ -299,7 +299,7 @@ class Builder:
             unit.inputs,
             offset=stretch.begin,
             carried=stretch.carried,
-            judged=unit.across,
+            within=unit.groups if unit.across else None,
         )
         lags = dict(unit.program.lags) if stretch.carried is None else lags_of(stretch.carried.columns)
         skip = max(0, stretch.first - stretch.begin - unit.before(lags))

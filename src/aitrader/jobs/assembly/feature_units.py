@@ -20,7 +20,7 @@ from aitrader.jobs.assembly.feature_pieces import lags_of, unframed
 from aitrader.lake.catalog import BuildRow
 from aitrader.lake.feature_files import States
 from aitrader.lake.snapshot import Snapshot
-from aitrader.panel.plan import columns_of, plan
+from aitrader.panel.plan import columns_of, groups_of, plan
 from aitrader.panel.program import Program
 from aitrader.universe.membership import select
 
@@ -50,6 +50,11 @@ class Unit:
     def inputs(self) -> frozenset[str]:
         """The panel's columns that they read."""
         return frozenset().union(*(columns_of(spec.expr) for spec in self.specs))
+
+    @cached_property
+    def groups(self) -> frozenset[str]:
+        """The kinds of groups within which they compare symbols."""
+        return frozenset().union(*(groups_of(spec.expr) for spec in self.specs))
 
     def before(self, lags: Mapping[str, int]) -> int:
         """Return how many sessions before the first new one are read, if states of these lags are resumed."""
@@ -97,7 +102,7 @@ class Todo:
 def stored_key(spec: FeatureSpec, config: Config, bars: Bars) -> str:
     """Return the key under which the lake holds a feature: expression, kernels, timeframe, price basis.
 
-    For a feature that looks across symbols the universe and its settings count too.
+    For a feature that looks across symbols the universe and its settings count too, and the groups it compares within.
     """
     basis: dict[str, Any] = {
         "feature": spec.key,
@@ -108,8 +113,10 @@ def stored_key(spec: FeatureSpec, config: Config, bars: Bars) -> str:
         "adjustment": dict(sorted(config.data.adjustment.items())),
     }
     if spec.looks_across:
-        basis["universe"] = config.universe.model_dump(mode="json")
+        basis["universe"] = config.universe.model_dump(mode="json", exclude={"groups"})
         basis["min_names"] = config.features.min_names
+    if kinds := groups_of(spec.expr):
+        basis["groups"] = {kind: bars.groups.hash(kind) for kind in kinds}
     return sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
 
 
