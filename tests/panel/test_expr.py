@@ -111,3 +111,49 @@ def test_an_infinite_input_is_missing(value, infinite):
 
 def test_what_float32_cannot_hold_is_missing(value):
     assert np.isnan(value(column("x") * 1e30, x=[1e30, 1.0])[0]).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("power", [0, -0.0])
+def test_missing_to_the_power_of_nothing_is_missing(value, power):
+    np.testing.assert_equal(value(column("x") ** power, x=[2.0, NAN, 0.0])[0], np.array([1, NAN, 1], np.float32))
+
+
+def test_an_exponent_is_a_number():
+    with pytest.raises(TypeError):
+        CLOSE**OPEN
+    with pytest.raises(TypeError):
+        constant(2) ** CLOSE
+
+
+NOTHING = constant(0) / 0
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [where(NOTHING, 1, 2), where(1, NOTHING, 2), NOTHING > 1, NOTHING <= 1, NOTHING < 1, NOTHING**0, NOTHING.sign()],
+)
+def test_what_numbers_alone_come_to_is_missing_where_one_of_them_is(value, expr):
+    assert np.isnan(value(expr, x=[1.0, 2.0])).all()
+    assert np.isnan(value(expr + 0 * column("x"), x=[1.0, 2.0])).all()
+
+
+def test_a_choice_between_numbers_needs_only_the_one_chosen(value):
+    assert value(where(0, NOTHING, 2), x=[1.0])[0].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    "expr", [column("x") * column("x"), column("x") + column("x"), 0 - column("x") - column("x"), column("x") ** 2]
+)
+def test_what_float64_cannot_hold_is_missing_before_anything_is_made_of_it(value, expr):
+    x = [[1.5e308, 2.0], [1.0, 2.0], [2.0, 5.0], [3.0, 1.0]]
+
+    assert np.isnan(value(1 / expr, x=x)[0]).tolist() == [True, False]
+    assert np.isnan(value(expr.rank_across(), x=x)[:, 0]).tolist() == [True, False, False, False]
+    assert np.isnan(value(expr.demean_across(), x=x)[:, 0]).tolist() == [True, False, False, False]
+
+
+def test_numbers_at_both_ends_of_float64_are_compared(value):
+    x, y = column("x"), column("y")
+    exprs = [x > y, x >= y, x < y, x <= y, minimum(x, y) < 0, maximum(x, y) < 0]
+
+    assert [value(expr, x=[1.7e308], y=[-1.7e308])[0, 0] for expr in exprs] == [1, 1, 0, 0, 1, 0]

@@ -78,7 +78,7 @@ class Expr(Rolling):
         return Expr("div", (lift(other), self))
 
     def __pow__(self, exponent: Number) -> "Expr":
-        return Expr("pow", (self, lift(exponent)))
+        return Expr("pow", (self, constant(exponent)))
 
     def __neg__(self) -> "Expr":
         return constant(-float(self.params[0])) if self.op == "constant" else Expr("neg", (self,))

@@ -31,8 +31,8 @@ class Lowering(Instructions):
     def feature(self, expr: Expr) -> tuple[int, ...]:
         """Return the instruction that holds ``expr``, or the two whose product it is.
 
-        A quotient leaves the machine as a product with the reciprocal, which features with one denominator share: the
-        bits below float32 that this may change are dropped there.
+        A quotient leaves the machine as a product with the reciprocal, which features with one denominator share: what
+        this changes lies below float32, unless the quotient is within 1e-16 of halfway between two of its numbers.
         """
         if expr.op == "div" and all(number_of(arg) is None for arg in expr.args):
             left, right = (self.grid(arg) for arg in expr.args)
@@ -55,8 +55,12 @@ class Lowering(Instructions):
 
     def _recursion(self, expr: Expr, series: Sequence[int]) -> int:
         smoothing = _SMOOTHING.get(expr.op)
-        op, params = ("smooth", smoothing(*expr.params)) if smoothing else (expr.op, expr.params)
-        number = self.add(op, *series, params=params)
+        if expr.op == "cumsum":
+            number = self.add("sum_since", *series, self.add("fill", params=(0.0,)))
+        elif smoothing:
+            number = self.add("smooth", *series, params=smoothing(*expr.params))
+        else:
+            number = self.add(expr.op, *series, params=expr.params)
         self.recursions[number] = expr.digest
         return number
 
@@ -91,6 +95,8 @@ def number_of(expr: Expr) -> float | None:
         if number is None:  # asked at every part of an expression: the first series found is answer enough
             return None
         numbers.append(number)
+    if np.isnan(numbers[:1] if expr.op == "where" else numbers).any():
+        return np.nan
     with np.errstate(all="ignore"):
         value = float(_FOLDED[expr.op](*numbers))
     return value if np.isfinite(value) else np.nan
@@ -116,7 +122,7 @@ _FOLDED: Final[dict[str, Callable[..., Any]]] = {
     "maximum": np.maximum,
     "where": lambda condition, then, otherwise: then if condition != 0 else otherwise,
 }
-"""What operators make of mere numbers."""
+"""What operators make of mere numbers; what they make of NaN is NaN."""
 
 _NUMBER_FIRST: Final = {"sub": "number_sub", "div": "number_div"}
 _MIRRORED: Final = {"gt": "lt", "ge": "le", "lt": "gt", "le": "ge"}

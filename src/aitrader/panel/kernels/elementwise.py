@@ -13,6 +13,32 @@ import numpy as np
 from aitrader.panel.kernels.kernel import IRREGULAR, SAME, WROTE, inlined, kernel, registers
 
 
+def _of_two(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the kernel of an operation on two grids."""
+
+    def entry(cells, size, inputs, outs, numbers, memory, leads):
+        grids = registers(cells, size)
+        left, right, out = grids[inputs[0]].ravel(), grids[inputs[1]].ravel(), grids[outs[0]].ravel()
+        for cell in range(out.size):
+            out[cell] = operation(left[cell], right[cell])
+        return WROTE
+
+    return entry
+
+
+def _of_one(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the kernel of an operation on a grid and a number, which it need not look at."""
+
+    def entry(cells, size, inputs, outs, numbers, memory, leads):
+        grids = registers(cells, size)
+        values, number, out = grids[inputs[0]].ravel(), numbers[0], grids[outs[0]].ravel()
+        for cell in range(out.size):
+            out[cell] = operation(values[cell], number)
+        return WROTE
+
+    return entry
+
+
 @inlined
 def _finite(value):
     # An infinity times 0 is NaN, a finite number times 0 leaves it as it is: no branch.
@@ -20,18 +46,24 @@ def _finite(value):
 
 
 @inlined
+def _blank(left, right):
+    """0, or NaN where an operand is."""
+    return left * 0.0 + right * 0.0
+
+
+@inlined
 def _add(left, right):
-    return left + right
+    return _finite(left + right)
 
 
 @inlined
 def _subtract(left, right):
-    return left - right
+    return _finite(left - right)
 
 
 @inlined
 def _multiply(left, right):
-    return left * right
+    return _finite(left * right)
 
 
 @inlined
@@ -46,13 +78,7 @@ def _share_of(part, whole):
 
 @inlined
 def _power(left, right):
-    return _finite(left**right)
-
-
-@inlined
-def _blank(left, right):
-    """0, or NaN where an operand is."""
-    return (left - right) * 0.0
+    return _finite(left**right) + _blank(left, right)  # whose own NaN to the power of 0 is 1
 
 
 @inlined
@@ -85,44 +111,6 @@ def _maximum(left, right):
     return (left if left > right else right) + _blank(left, right)
 
 
-@inlined
-def _both(left, right):
-    return left + right * 0.0
-
-
-def _binary(operation: Callable[..., Any]) -> Callable[..., Any]:
-    def entry(cells, size, inputs, outs, numbers, memory, leads):
-        grids = registers(cells, size)
-        left, right, out = grids[inputs[0]].ravel(), grids[inputs[1]].ravel(), grids[outs[0]].ravel()
-        for cell in range(out.size):
-            out[cell] = operation(left[cell], right[cell])
-        return WROTE
-
-    return entry
-
-
-def _with_number(operation: Callable[..., Any]) -> Callable[..., Any]:
-    def entry(cells, size, inputs, outs, numbers, memory, leads):
-        grids = registers(cells, size)
-        left, right, out = grids[inputs[0]].ravel(), numbers[0], grids[outs[0]].ravel()
-        for cell in range(out.size):
-            out[cell] = operation(left[cell], right)
-        return WROTE
-
-    return entry
-
-
-def _of_number(operation: Callable[..., Any]) -> Callable[..., Any]:
-    def entry(cells, size, inputs, outs, numbers, memory, leads):
-        grids = registers(cells, size)
-        left, right, out = numbers[0], grids[inputs[0]].ravel(), grids[outs[0]].ravel()
-        for cell in range(out.size):
-            out[cell] = operation(left, right[cell])
-        return WROTE
-
-    return entry
-
-
 for _name, _operation in {
     "add": _add,
     "sub": _subtract,
@@ -137,69 +125,83 @@ for _name, _operation in {
     "minimum": _minimum,
     "maximum": _maximum,
 }.items():
-    kernel(_name)(_binary(_operation))
-    kernel(f"{_name}_number")(_with_number(_operation))
-
-kernel("number_sub")(_of_number(_subtract))
-kernel("number_div")(_of_number(_divide))
+    kernel(_name)(_of_two(_operation))
+    kernel(f"{_name}_number")(_of_one(_operation))
 
 
 @inlined
-def _negative(value):
+def _both(left, right):
+    """The left one where the right one has a value too."""
+    return left + right * 0.0
+
+
+kernel("both")(_of_two(_both))
+
+
+@inlined
+def _subtract_from(value, number):
+    return _finite(number - value)
+
+
+@inlined
+def _divide_into(value, number):
+    return _finite(number / value)
+
+
+@inlined
+def _negative(value, _):
     return -value
 
 
 @inlined
-def _absolute(value):
+def _absolute(value, _):
     return abs(value)
 
 
 @inlined
-def _logarithm(value):
+def _logarithm(value, _):
     return _finite(math.log(value)) if value > 0.0 else np.nan
 
 
 @inlined
-def _root(value):
+def _root(value, _):
     return math.sqrt(value)
 
 
 @inlined
-def _exponential(value):
+def _exponential(value, _):
     return _finite(math.exp(value))
 
 
 @inlined
-def _sign(value):
+def _sign(value, _):
     return (1.0 if value > 0.0 else 0.0) - (1.0 if value < 0.0 else 0.0) + value * 0.0
 
 
 @inlined
-def _zero(value):
-    return value * 0.0
+def _itself(value, _):
+    return _finite(value)
 
 
-def _unary(operation: Callable[..., Any]) -> Callable[..., Any]:
-    def entry(cells, size, inputs, outs, numbers, memory, leads):
-        grids = registers(cells, size)
-        value, out = grids[inputs[0]].ravel(), grids[outs[0]].ravel()
-        for cell in range(out.size):
-            out[cell] = operation(value[cell])
-        return WROTE
-
-    return entry
+@inlined
+def _presence(value, _):
+    """1 where there is a value, 0 where not."""
+    return 0.0 if np.isnan(value) else 1.0
 
 
 for _name, _operation in {
+    "number_sub": _subtract_from,
+    "number_div": _divide_into,
     "neg": _negative,
     "abs": _absolute,
     "log": _logarithm,
     "sqrt": _root,
     "exp": _exponential,
     "sign": _sign,
-    "finite": _finite,
+    "finite": _itself,
+    "presence": _presence,
 }.items():
-    kernel(_name)(_unary(_operation))
+    kernel(_name)(_of_one(_operation))
 
 
 @kernel("where")
@@ -220,16 +222,6 @@ def fill(cells, size, inputs, outs, numbers, memory, leads):
     out = registers(cells, size)[outs[0]].ravel()
     for cell in range(out.size):
         out[cell] = numbers[0]
-    return WROTE
-
-
-@kernel("both")
-def both(cells, size, inputs, outs, numbers, memory, leads):
-    """The first input where the second has a value too."""
-    grids = registers(cells, size)
-    left, right, out = grids[inputs[0]].ravel(), grids[inputs[1]].ravel(), grids[outs[0]].ravel()
-    for cell in range(out.size):
-        out[cell] = left[cell] + right[cell] * 0.0
     return WROTE
 
 
@@ -262,16 +254,6 @@ def present(cells, size, inputs, outs, numbers, memory, leads):
         for symbol in range(out.shape[0]):
             for bar in range(out.shape[1]):
                 out[symbol, bar] = 0.0 if np.isnan(values[symbol, bar]) else 1.0
-    return WROTE
-
-
-@kernel("presence")
-def presence(cells, size, inputs, outs, numbers, memory, leads):
-    """1 where there is a value, 0 where not."""
-    grids = registers(cells, size)
-    values, out = grids[inputs[0]].ravel(), grids[outs[0]].ravel()
-    for cell in range(out.size):
-        out[cell] = 0.0 if np.isnan(values[cell]) else 1.0
     return WROTE
 
 
