@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -163,3 +166,41 @@ def test_there_is_no_negative_zero(make_panel):
 
     assert not np.signbit(got[:, 0, 0]).any()
     np.testing.assert_array_equal(got[:, 0, 1], [-1, 0.25, -1])
+
+
+@pytest.mark.parametrize("cells", [200, 4096])
+def test_states_that_stood_earlier_than_needed_are_gone_on_with_in_a_long_history(make_panel, monkeypatch, cells):
+    panel = make_panel({"x": np.random.default_rng(5).normal(size=(2, 1500)).cumsum(axis=1)})
+    wide, narrow = plan([X.ema(12).std(60)]), plan([X.ema(12).std(5)])
+    before = Build(wide, panel.slice(0, 300))
+    list(before.blocks())
+    monkeypatch.setattr(running, "BLOCK_BARS", cells)
+
+    resumed = Build(narrow, panel.slice(200), first=100, resume=before.states)
+    got = np.empty((1, 2, 1200), dtype=np.float32)
+    for block in resumed.blocks():
+        got[:, block.rows, block.bars] = block.values
+
+    np.testing.assert_array_equal(got, narrow.run(panel)[:, :, 300:])
+
+
+def test_states_that_stood_before_the_panel_are_refused(panel):
+    wide, narrow = plan([X.ema(12).std(60)]), plan([X.ema(12).std(5)])
+    before = Build(wide, panel.slice(0, 300))
+    list(before.blocks())
+
+    with pytest.raises(ValueError, match="stood before the panel"):
+        Build(narrow, panel.slice(300 - narrow.warmup), first=narrow.warmup, resume=before.states)
+    with pytest.raises(ValueError, match="far enough"):
+        Build(wide, panel.slice(200), first=100, resume={})
+
+
+def test_without_a_folder_to_keep_it_in_machine_code_is_made_anew():
+    env = {"PATH": os.environ["PATH"], "NUMBA_CACHE_LOCATOR_CLASSES": "IPythonCacheLocator"}  # finds no place for files
+
+    ran = subprocess.run(
+        [sys.executable, "-c", "import aitrader.panel.machine"], env=env, capture_output=True, text=True, check=False
+    )
+
+    assert ran.stderr == ""
+    assert ran.returncode == 0

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
+from numba.core.cgutils import unpack_tuple
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from aitrader.panel.kernels import distribution, elementwise, events, merging, paths, recursive, results, windows
-from aitrader.panel.kernels.kernel import FIRST, SAME, STOP, address, prepare, reach, slots
+from aitrader.panel.kernels.kernel import FIRST, SAME, STOP, address, kept, prepare, reach, slots
 
 __all__ = ["Machine", "Memory", "Output", "Span", "Step", "prepare", "reach", "slots"]
 
@@ -109,18 +111,17 @@ class Machine:
             table = table.copy()
             for number, instruction in self._remembering:
                 table[number, _MEMORY] = memory[instruction][rows].ctypes.data
-        resumed = span.resumed is not None
-        bars = [span.first, span.stop, span.shown, span.resumed or 0]
+        bars = [bar - span.start for bar in (span.first, span.stop, span.shown, span.resumed or 0)]
+        # Where the block stands in ``out`` and in ``staged``: symbol and bar each.
         corner = (rows.start - out.row, span.shown - out.bar, rows.start, span.first)
         _run(
             table,
             self._places,
             self._numbers,
             cells,
-            np.array([*(bar - span.start for bar in bars), resumed], dtype=np.int64),
+            np.array([*bars, span.resumed is not None, *corner], dtype=np.int64),
             out.values,
             staged,
-            np.array(corner, dtype=np.int64),
         )
 
 
@@ -130,25 +131,26 @@ def _address(op: str) -> int:
 
 
 @intrinsic
-def _call(context, code, cells, size, inputs, outs, numbers, memory, leads):
-    """Call machine code by its address, as ``kernel.SIGNATURE``; pointers travel as whole numbers."""
+def _call(context, code, pointers):
+    """Call machine code by its address with the arguments of ``kernel.SIGNATURE``, as whole numbers."""
 
     def generate(context, builder, signature, args):
         whole = ir.IntType(64)
-        function = builder.inttoptr(args[0], ir.FunctionType(whole, [whole] * 7).as_pointer())
-        return builder.call(function, args[1:])
+        function = builder.inttoptr(args[0], ir.FunctionType(whole, [whole] * len(pointers)).as_pointer())
+        return builder.call(function, unpack_tuple(builder, args[1]))
 
-    return types.int64(*[types.int64] * 8), generate
+    return types.int64(types.int64, pointers), generate
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
-def _run(table, places, numbers, cells, span, out, staged, corner):
-    """Run the rows of ``table``; ``corner`` is where the block stands in ``out`` and in ``staged``, (symbol, bar) each.
+@kept(partial(njit, nogil=True, error_model="numpy"))
+def _run(table, places, numbers, cells, span, out, staged):
+    """Run the rows of ``table``; ``span`` is as ``Machine.run`` writes it.
 
     ``where`` says in which register a result is found: its own, or that of the input which it is the same as. ``leads``
     and ``size`` are those of ``kernels.kernel``.
     """
-    first, stop, shown, resumed_at, resumed = span
+    first, stop, shown, resumed_at, resumed = span[:5]
+    corner = span[5:]
     registers, symbols, bars = cells.shape
     where = np.arange(registers)
     leads = np.zeros(registers, dtype=np.int64)
@@ -174,17 +176,9 @@ def _run(table, places, numbers, cells, span, out, staged, corner):
         for place in range(middle, middle + outs):
             where[places[place]] = places[place]
         size[FIRST], size[STOP] = max(resumed_at - lag, 0) * resumed, max(stop - lag, 0)
-        answer = _call(
-            code,
-            cells.ctypes.data,
-            size.ctypes.data,
-            inputs.ctypes.data,
-            places[middle:].ctypes.data,
-            numbers[number:].ctypes.data,
-            memory,
-            leads.ctypes.data,
-        )
-        if answer == SAME:
+        block = cells.ctypes.data, size.ctypes.data
+        step_own = inputs.ctypes.data, places[middle:].ctypes.data, numbers[number:].ctypes.data, memory
+        if _call(code, (*block, *step_own, leads.ctypes.data)) == SAME:
             where[places[middle]] = inputs[0]
 
 

@@ -107,14 +107,15 @@ class Build:
     """One run of a program on a panel, block by block.
 
     The panel may begin with bars that only warm up: values count from bar ``first`` on. With ``resume`` recursive
-    expressions go on from these states, which stood their lag before ``first``; the panel then needs no more than
-    ``program.warmup`` bars before it. After all blocks, ``states`` holds those at the panel's end. ``ahead`` blocks are
-    computed before the caller has used the one it has.
+    expressions go on from these states, which stood their lag before ``first``; the panel then needs no more bars
+    before it than the longest lag and ``program.warmup``. After all blocks, ``states`` holds those at the panel's end.
+    ``ahead`` blocks are computed before the caller has used the one it has.
 
     Raises
     ------
     ValueError
-        The states do not reach far enough back for the program, or are of other symbols.
+        The states do not reach far enough back for the program, stood before the panel's first bar, or are of other
+        symbols.
     """
 
     ahead: int = 8
@@ -124,6 +125,8 @@ class Build:
     ) -> None:
         if resume is not None and not program.resumable(resume):
             raise ValueError("the states do not reach far enough back for this program")
+        if resume is not None and any(resume[digest].lag > first for digest in program.recursions.values()):
+            raise ValueError(f"the states stood before the panel, which begins {first} bars before what is new")
         self.program: Final = program
         self.panel: Final = panel
         self.first: Final = first
@@ -297,7 +300,8 @@ class Walk:
 
     def _cut(self) -> list[Span]:
         """Return the pieces of history that are run one after the other: one, unless it is long."""
-        bars, first, warmup = self._build.panel.shape[1], self._build.first, self._build.program.window
+        bars, first = self._build.panel.shape[1], self._build.first
+        warmup = max([self._build.program.window, *self._lags.values()])
         step = max(BLOCK_BARS, 2 * warmup)
         cuts = [0, *range(max(step, first + 1), bars - step // 4, step), bars]
         spans = []

@@ -12,7 +12,8 @@ one or more::
                 out[symbol, bar] = 2.0 * x[symbol, bar]
         return WROTE
 
-``inputs`` and ``outs`` hold register numbers, ``numbers`` the operator's parameters. Values are finite or NaN. A
+``inputs`` and ``outs`` hold register numbers, ``numbers`` the operator's parameters and a number more. Values are
+finite or NaN; what a window makes of numbers near the end of float64 (1e300) may be infinite until it is emitted. A
 register's *lead* (``leads``) is how many bars pass before its first value where every bar after them has one, else
 ``IRREGULAR``; only the operators on presence know it. ``memory`` is a recursive operator's state, ``slots`` numbers per
 symbol: it is read if ``size[RESUMED]``, recursion begins at bar ``size[FIRST]`` (NaN before it), and the state after
@@ -106,15 +107,23 @@ def address(name: str) -> int:
     return int(_compiled(name).address)
 
 
+def kept(compiler: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
+    """Return the decorator of numba's ``compiler`` that keeps machine code on disk, if there is a folder for it."""
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        try:
+            return compiler(cache=True)(function)
+        except RuntimeError:  # there is no folder that the cache could be kept in
+            return compiler()(function)
+
+    return decorate
+
+
 def _compiled(name: str) -> Any:
     with _COMPILING:
         if name not in _COMPILED:
             # error_model: a division by zero gives an infinity, as in NumPy, and vectorises.
-            compiler = partial(cfunc, SIGNATURE, error_model="numpy")
-            try:
-                _COMPILED[name] = compiler(cache=True)(_KERNELS[name])
-            except RuntimeError:  # there is no folder that the cache could be kept in
-                _COMPILED[name] = compiler()(_KERNELS[name])
+            _COMPILED[name] = kept(partial(cfunc, SIGNATURE, error_model="numpy"))(_KERNELS[name])
         return _COMPILED[name]
 
 
