@@ -137,3 +137,14 @@ def test_the_level_is_seen_through_a_fit_and_not_through_a_correlation():
 def test_nothing_to_neutralize_against_is_refused():
     with pytest.raises(ValueError, match="nothing"):
         X.neutralize_across()
+
+
+def test_a_series_whose_squares_float64_cannot_hold_takes_no_part(value):
+    x = np.random.default_rng(4).normal(size=(4, 20))
+    wild = x.copy()
+    wild[1] *= 1e200
+
+    for expr in (X.correlation_across(10), X.eigenvalue_across(10)):
+        got, expected = value(expr, x=wild), value(expr, x=x[[0, 2, 3]])
+        np.testing.assert_array_equal(got[[0, 2, 3]], expected)
+    assert np.isnan(value(X.correlation_across(10), x=wild)[1]).all()

@@ -182,3 +182,9 @@ def test_dependent_on_the_level(text):
 def test_numbers_that_do_not_fit_are_refused(wrong):
     with pytest.raises(ValueError, match=r"share|bins|lag"):
         wrong()
+
+
+def test_a_range_that_float64_cannot_hold_has_no_entropy(value):
+    got = value(X.entropy(3, 4, 2), x=[-1.7e308, 1.7e308, 0.0, 1.0, 2.0, 3.0])[0]
+
+    assert np.isnan(got[:4]).tolist() == [True, True, True, False]

@@ -180,3 +180,35 @@ def test_a_price_of_a_million_keeps_its_digits(value):
     exact = np.array([x[now - 59 : now + 1].astype(np.longdouble).std(ddof=1) for now in range(59, 300)])
 
     np.testing.assert_allclose(value(X.std(60), x=x)[0, 59:], exact.astype(float), rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-130, 1e130])
+@pytest.mark.parametrize(
+    "expr", [1 / X.var(4), 1 / X.std(4), X.skew(4), X.kurt(4), X.corr(Y, 4), X.beta(Y, 4) * 1e-300, 1 / X.var(4, 2)]
+)
+def test_what_float64_cannot_hold_in_between_is_missing_or_right_but_never_nothing(value, expr, scale):
+    x, y = np.array([1.0, 2.0, 4.0, 3.0, 7.0]), np.array([3.0, -1.0, 5.0, 2.0, 2.5])
+
+    got = value(expr, x=x * scale * 1e25, y=y * scale)[0, 3:]
+
+    expected = value(expr, x=x, y=y)[0, 3:]
+    wrong = np.isfinite(got) & (got == 0) & (expected != 0)
+    assert not wrong.any()
+
+
+def test_extremes_at_both_ends_of_float64(value):
+    x = [-1.7e308, 1.7e308, 1.0, 2.0]
+
+    assert (value(X.max(2) / 1e308, x=x)[0, 1:3] > 0).all()
+    assert (value(X.min(2) / 1e308, x=x)[0, 1:2] < 0).all()
+
+
+def test_a_window_far_longer_than_the_series_costs_no_more_than_the_series(value):
+    x = np.random.default_rng(6).normal(size=(2, 40))
+
+    for least in (1, 7):
+        got, expected = (value(X.quantile(bars, 0.3, least), x=x) for bars in (10**8, 40))
+        np.testing.assert_array_equal(got, expected)
+    assert np.isnan(value(X.median(10**8), x=x)).all()
+    assert np.isnan(value(X.quantile(41, 0.3), x=x)).all()
+    np.testing.assert_array_equal(value(X.quantile(41, 0.3, 40), x=x), value(X.quantile(40, 0.3), x=x))

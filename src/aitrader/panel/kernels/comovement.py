@@ -1,6 +1,6 @@
 """How the members move together over a window: those count that are members at its end and have all of its bars.
 
-Sums over symbols run in the order given, or are exact, so that neither order nor library changes a bit.
+Sums over symbols run in the order given, or are exact, so that the order of the symbols changes no bit.
 """
 
 from collections.abc import Iterator
@@ -60,6 +60,6 @@ def _windows(
         apart = window[rows] - window[rows, :1]
         apart -= apart.mean(axis=1, keepdims=True)
         length = np.sqrt((apart * apart).sum(axis=1))
-        moving = length > 0
+        moving = (length > 0) & np.isfinite(length)
         if moving.sum() >= max(min_names, 2):
             yield end, rows[moving], apart[moving] / length[moving, None]

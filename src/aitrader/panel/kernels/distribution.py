@@ -142,8 +142,8 @@ def entropy(cells, size, inputs, outs, numbers, memory, leads):
         lowest, highest = grids[inputs[1], symbol], grids[inputs[2], symbol]
         for bar in range(bars):
             low, width = lowest[bar], highest[bar] - lowest[bar]
-            if not width > 0.0:
-                out[bar] = width
+            if not 0.0 < width < np.inf:
+                out[bar] = width + width * 0.0
                 continue
             total = _histogram(values[max(bar - window + 1, 0) : bar + 1], low, width, counts)
             surprise = 0.0

@@ -79,12 +79,12 @@ def _comoment_age(now, past, n, m, extra):
 
 @inlined
 def _smaller(now, past, n, m, extra):
-    return (now[0] if now[0] < past[0] else past[0]) + (now[0] - past[0]) * 0.0
+    return (now[0] if now[0] < past[0] else past[0]) + (now[0] * 0.0 + past[0] * 0.0)
 
 
 @inlined
 def _larger(now, past, n, m, extra):
-    return (now[0] if now[0] > past[0] else past[0]) + (now[0] - past[0]) * 0.0
+    return (now[0] if now[0] > past[0] else past[0]) + (now[0] * 0.0 + past[0] * 0.0)
 
 
 @inlined
@@ -127,48 +127,59 @@ def _first_weighted(now, extra):
     return now[0] + now[1] * extra
 
 
+@inlined
+def _rows(grids, inputs, part, symbol):
+    """Return a symbol's four statistics of the newer part (0) or the older one (1)."""
+    first, second = grids[inputs[part], symbol], grids[inputs[part + 2], symbol]
+    return first, second, grids[inputs[part + 4], symbol], grids[inputs[part + 6], symbol]
+
+
+@inlined
+def _at(rows, bar):
+    return rows[0][bar], rows[1][bar], rows[2][bar], rows[3][bar]
+
+
+@inlined
+def _from(rows, bar):
+    return rows[0][bar:], rows[1][bar:], rows[2][bar:], rows[3][bar:]
+
+
+@inlined
+def _growing(numbers, cut, lead, bars):
+    """Return up to which bar the older part holds nothing, and up to which one less than all its bars."""
+    if numbers[3] == 0.0:
+        return cut, cut
+    begun = min(cut + max(lead, 0), bars)
+    return begun, min(begun + int(numbers[1]), bars)
+
+
 def _merging(body: Callable[..., Any], alone: Callable[..., Any] = _first) -> Callable[..., Any]:
     """Return the kernel that lets bar ``t`` meet bar ``t - shift`` in ``body``; ``alone`` has no older part yet."""
 
     def entry(cells, size, inputs, outs, numbers, memory, leads):
-        newer, older, partial, extra = numbers[0], numbers[1], numbers[3] > 0.0, numbers[4]
+        newer, older, extra = numbers[0], numbers[1], numbers[4]
         grids = registers(cells, size)
-        out = grids[outs[0]]
-        symbols, bars = out.shape
-        cut = min(int(numbers[2]), bars)
-        lead = leads[inputs[8]] if numbers[3] > 1.0 else 0
-        counted = lead == IRREGULAR
-        # Up to ``begun`` the older part holds nothing, up to ``grown`` less than all its bars.
-        begun = min(cut + max(lead, 0), bars) if partial else cut
-        grown = min(begun + int(older), bars) if partial else cut
+        symbols, bars = grids[outs[0]].shape
+        cut, lead = min(int(numbers[2]), bars), leads[inputs[8]] if numbers[3] > 1.0 else 0
+        begun, grown = _growing(numbers, cut, lead, bars)
         for symbol in range(symbols):
-            a0, a1 = grids[inputs[0], symbol], grids[inputs[2], symbol]
-            a2, a3 = grids[inputs[4], symbol], grids[inputs[6], symbol]
-            b0, b1 = grids[inputs[1], symbol], grids[inputs[3], symbol]
-            b2, b3 = grids[inputs[5], symbol], grids[inputs[7], symbol]
-            row = out[symbol]
-            if not partial:
-                for bar in range(cut):
-                    row[bar] = np.nan
-            else:
+            now, past, row = _rows(grids, inputs, 0, symbol), _rows(grids, inputs, 1, symbol), grids[outs[0], symbol]
+            if numbers[3] > 0.0:
                 for bar in range(begun):
-                    row[bar] = alone((a0[bar], a1[bar], a2[bar], a3[bar]), extra)
-            if counted:
+                    row[bar] = alone(_at(now, bar), extra)
+            else:
+                row[:cut] = np.nan
+            if lead == IRREGULAR:
                 n, m = grids[inputs[8], symbol, cut:], grids[inputs[9], symbol]
-                r0, r1, r2, r3, result = a0[cut:], a1[cut:], a2[cut:], a3[cut:], row[cut:]
+                now, row = _from(now, cut), row[cut:]
                 for bar in range(bars - cut):
-                    now, past = (r0[bar], r1[bar], r2[bar], r3[bar]), (b0[bar], b1[bar], b2[bar], b3[bar])
-                    result[bar] = body(now, past, n[bar], m[bar], extra)
+                    row[bar] = body(_at(now, bar), _at(past, bar), n[bar], m[bar], extra)
                 continue
             for bar in range(begun, grown):
-                back = bar - cut
-                now, past = (a0[bar], a1[bar], a2[bar], a3[bar]), (b0[back], b1[back], b2[back], b3[back])
-                row[bar] = body(now, past, newer, float(bar - begun + 1), extra)
-            r0, r1, r2, r3, result = a0[grown:], a1[grown:], a2[grown:], a3[grown:], row[grown:]
-            p0, p1, p2, p3 = b0[grown - cut :], b1[grown - cut :], b2[grown - cut :], b3[grown - cut :]
+                row[bar] = body(_at(now, bar), _at(past, bar - cut), newer, float(bar - begun + 1), extra)
+            now, past, row = _from(now, grown), _from(past, grown - cut), row[grown:]
             for bar in range(bars - grown):
-                now, past = (r0[bar], r1[bar], r2[bar], r3[bar]), (p0[bar], p1[bar], p2[bar], p3[bar])
-                result[bar] = body(now, past, newer, older, extra)
+                row[bar] = body(_at(now, bar), _at(past, bar), newer, older, extra)
         return WROTE
 
     return entry

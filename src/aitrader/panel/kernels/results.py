@@ -15,32 +15,33 @@ from aitrader.panel.kernels.kernel import IRREGULAR, SAME, WROTE, inlined, kerne
 
 @inlined
 def _ratio(top, bottom):
-    return top / (bottom if bottom > 0.0 else np.nan)
+    """The quotient, or NaN unless the bottom is positive and finite."""
+    return top / (bottom if 0.0 < bottom < np.inf else np.nan)
 
 
 @inlined
 def _variance(m2, _, n, ddof):
-    return m2 * _ratio(1.0, n - ddof)
+    return m2 * _ratio(1.0, n - ddof) + m2 * 0.0
 
 
 @inlined
 def _deviation(m2, _, n, ddof):
-    return math.sqrt(m2 * _ratio(1.0, n - ddof))
+    return math.sqrt(m2 * _ratio(1.0, n - ddof)) + m2 * 0.0
 
 
 @inlined
 def _skewness(m3, m2, n, _):
     """Joanes & Gill (1998), The Statistician 47(1), G1."""
-    spread = m2 if n > 2.0 and m2 > 0.0 else np.nan
-    return n * math.sqrt(n - 1.0) / (n - 2.0) * (m3 / (spread * math.sqrt(spread)))
+    spread = m2 if n > 2.0 else np.nan
+    return n * math.sqrt(n - 1.0) / (n - 2.0) * _ratio(m3, spread * math.sqrt(spread))
 
 
 @inlined
 def _kurtosis(m4, m2, n, _):
     """Joanes & Gill (1998), The Statistician 47(1), G2."""
-    spread = m2 if n > 3.0 and m2 > 0.0 else np.nan
+    spread = m2 if n > 3.0 else np.nan
     free = (n - 2.0) * (n - 3.0)
-    return n * (n * n - 1.0) / free * (m4 / (spread * spread)) - 3.0 * (n - 1.0) * (n - 1.0) / free
+    return n * (n * n - 1.0) / free * _ratio(m4, spread * spread) - 3.0 * (n - 1.0) * (n - 1.0) / free
 
 
 def _counted(formula: Callable[..., Any]) -> Callable[..., Any]:

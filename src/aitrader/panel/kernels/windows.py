@@ -51,6 +51,23 @@ def _compared(values, age, score):
         score[bar] += (1.0 if past[bar] < now[bar] else 0.0) + (1.0 if past[bar] <= now[bar] else 0.0)
 
 
+@inlined
+def _held(present, age, lead, counts):
+    """Add to each bar's count 1 if there is a value ``age`` bars before it, unless counts follow from the lead."""
+    if lead == IRREGULAR:
+        past, counts = present[: len(present) - age], counts[age:]
+        for bar in range(len(past)):
+            counts[bar] += past[bar]
+
+
+@inlined
+def _grown(lead, length, counts):
+    """Write how many values a window holds where that follows from the lead."""
+    if lead != IRREGULAR:
+        for bar in range(len(counts)):
+            counts[bar] = max(min(bar - lead + 1, length), 0)
+
+
 @kernel("rank", reach=lambda numbers, _: int(numbers[0]) - 1)
 def rank(cells, size, inputs, outs, numbers, memory, leads):
     """Mean rank of the current value in its window over the number of values; the second input is their presence.
@@ -66,19 +83,14 @@ def rank(cells, size, inputs, outs, numbers, memory, leads):
         values, present = grids[inputs[0], symbol], grids[inputs[1], symbol]
         doubled[:] = 1.0
         counts[:] = 0.0
-        age = 0
+        compared = 0
         for window in range(int(numbers[0])):
             length, least = int(numbers[1 + 2 * window]), numbers[2 + 2 * window]
-            while age < min(length, bars):
+            for age in range(compared, min(length, bars)):
                 _compared(values, age, doubled)
-                if lead == IRREGULAR:
-                    past, count = present[: bars - age], counts[age:]
-                    for bar in range(bars - age):
-                        count[bar] += past[bar]
-                age += 1
-            if lead != IRREGULAR:
-                for bar in range(bars):
-                    counts[bar] = max(min(bar - lead + 1, length), 0)
+                _held(present, age, lead, counts)
+            compared = min(length, bars)
+            _grown(lead, length, counts)
             out = grids[outs[window], symbol]
             for bar in range(bars):
                 least_there = 0.0 if counts[bar] >= least else np.nan
@@ -127,6 +139,15 @@ def _counted(counts, length, old, new):
 
 
 @inlined
+def _quantile(ordered, count, share):
+    place = share * max(count - 1.0, 0.0)
+    low, part = ordered[1 + int(place)], place - int(place)
+    if count < 1.0:
+        return np.nan
+    return low + (ordered[2 + int(place)] - low) * part if part > 0.0 else low
+
+
+@inlined
 def _quantiles(ordered, counts, length, short, share, out):
     """Quantiles of sorted windows: NumPy's default, linear between neighbours. NaN where a window is empty."""
     place = share * (length - 1.0)
@@ -134,15 +155,22 @@ def _quantiles(ordered, counts, length, short, share, out):
     part = place - int(place)
     for lane in range(LANES):
         out[lane] = low[lane] + (high[lane] - low[lane]) * part
-    if short:
-        for lane in range(LANES):
-            place = share * (counts[lane] - 1.0)
-            below, part = 1 + int(max(place, 0.0)), place - int(max(place, 0.0))
-            if counts[lane] < 1.0:
-                out[lane] = np.nan
-            elif counts[lane] < length:
-                first = ordered[below, lane]
-                out[lane] = first + (ordered[below + 1, lane] - first) * part if part > 0.0 else first
+    for lane in range(LANES if short else 0):
+        if counts[lane] < length:
+            out[lane] = _quantile(ordered[:, lane], counts[lane], share)
+
+
+@inlined
+def _blanked(counts, least, out):
+    """Blank the lanes with fewer than ``least`` values; there is none with fewer than one."""
+    for lane in range(LANES if least > 1.0 else 0):
+        out[lane] = out[lane] if counts[lane] >= least else np.nan
+
+
+@inlined
+def _laid_out(results, lane, out):
+    for bar in range(len(out)):
+        out[bar] = results[bar, lane]
 
 
 @kernel("quantile", reach=lambda numbers, _: int(numbers[0]) - 1)
@@ -154,7 +182,8 @@ def quantile(cells, size, inputs, outs, numbers, memory, leads):
     grids = registers(cells, size)
     values = grids[inputs[0]]
     symbols, bars = values.shape
-    length, least, wanted = int(numbers[0]), max(numbers[1], 1.0), int(numbers[2])
+    # No window is ever full that is longer than the history: how much longer makes no difference.
+    length, least, wanted = min(int(numbers[0]), bars + 1), max(numbers[1], 1.0), int(numbers[2])
     pieces = max(1, min(LANES // symbols, bars))
     step = (bars + pieces - 1) // pieces
     back = length - 1 if pieces > 1 else 0
@@ -171,17 +200,12 @@ def quantile(cells, size, inputs, outs, numbers, memory, leads):
             short = _counted(counts, length, old, new)
             _replaced(ordered, spare, min(move + 1, length), old, new)
             ordered, spare = spare, ordered
-            if move < back:
-                continue
-            for which in range(wanted):
+            for which in range(wanted if move >= back else 0):
                 out = results[which, move - back]
                 _quantiles(ordered, counts, length, short, numbers[3 + which], out)
-                for lane in range(LANES if least > 1.0 and short else 0):
-                    out[lane] = out[lane] if counts[lane] >= least else np.nan
+                _blanked(counts, least if short else 0.0, out)
         for lane in range(min(LANES, symbols * pieces - first)):
             symbol, begin = (first + lane) // pieces, (first + lane) % pieces * step
             for which in range(wanted):
-                out = grids[outs[which], symbol, begin : begin + step]
-                for move in range(len(out)):
-                    out[move] = results[which, move, lane]
+                _laid_out(results[which], lane, grids[outs[which], symbol, begin : begin + step])
     return WROTE
