@@ -9,12 +9,13 @@ import pytest
 from aitrader.domain.calendars import calendar, planned
 from aitrader.domain.symbols import Symbol
 from aitrader.errors import ConfigError
-from aitrader.panel import when
+from aitrader.panel import almanac, when
 from aitrader.panel.expr import column
 from aitrader.panel.panel import Panel
 from aitrader.panel.parse import parse
 from aitrader.panel.plan import lookback, plan
 from aitrader.panel.scale import level_dependent
+from aitrader.panel.timeline import Timeline, timeline
 
 OF_SESSIONS = [name for name in when.WORDS if name not in {*when.VIEWS, "bar_of_session"}]
 
@@ -144,3 +145,14 @@ def test_a_word_takes_no_argument_and_a_view_takes_one():
     with pytest.raises(ConfigError, match="weekly"):
         parse("weekly()", features={})
     assert parse("weekly(close.mean(3))", features={}) == when.weekly(column("close").mean(3))
+
+
+def test_a_calendar_may_begin_behind_an_expiry():
+    line = timeline("XNYS")
+    late = slice(*np.searchsorted(line.days, np.array(["2013-01-21", "2013-03-05"], "datetime64[D]")))
+    part = Timeline(line.days[late], line.opens[late], line.closes[late])
+
+    counted = almanac._sessions_to_expiry(part)
+
+    assert counted[0] == np.flatnonzero(part.days == np.datetime64("2013-02-15"))[0]
+    assert np.isnan(counted[-1])

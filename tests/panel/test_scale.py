@@ -55,6 +55,8 @@ def test_free_of_the_level(text):
         "traded_close / traded_close.shift(1)",
         "volume.cumsum()",
         "1 / close",
+        "log(close) / 0",
+        "share_of(log(close), 0)",
     ],
 )
 def test_dependent_on_the_level(text):

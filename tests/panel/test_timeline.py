@@ -105,6 +105,11 @@ def test_the_number_of_a_bar_is_read_from_the_clock():
     number = when.bar_of_session()
 
     assert plan([number]).run(panel_of(starts))[0, 0].tolist() == [0, 2, 1]
+    outside = Panel(
+        "XNYS", "1m", np.array(["2013-07-04"], "datetime64[D]"), ("A",), {"x": np.ones((1, 1))},
+        np.ones((1, 1), bool), starts=starts_of("2013-07-04T13:30"),
+    )  # fmt: skip
+    assert np.isnan(plan([number]).run(outside)).all()
     hours = starts_of("2013-07-01T13:00", "2013-07-01T14:00", "2013-07-01T15:00")
     assert plan([number]).run(panel_of(hours, "1h"))[0, 0].tolist() == [0, 0, 1]
 

@@ -27,8 +27,10 @@ def almanac(panel: Panel, what: str) -> Numbers:
         return np.where(places >= 0, _numbers(panel.calendar, what)[places], np.nan)
     if panel.starts is None:
         return np.where(places >= 0, 0.0, np.nan)
-    since = panel.starts - timeline(panel.calendar).opens[places]
-    return np.maximum(since // STEPS[panel.timeframe], 0).astype(np.float64)  # an hour's stamp may precede the open
+    since = (panel.starts - timeline(panel.calendar).opens[places]) // STEPS[panel.timeframe]
+    return np.where(
+        places >= 0, np.maximum(since, 0).astype(np.float64), np.nan
+    )  # an hour's stamp may precede the open
 
 
 def weeks(days: NDArray[np.datetime64]) -> NDArray[np.int64]:
@@ -80,7 +82,7 @@ def _sessions_to_expiry(line: Timeline) -> Numbers:
     fridays = np.busday_offset(firsts, 2, roll="forward", weekmask="Fri")
     expiries = np.searchsorted(line.days, fridays, side="right") - 1  # that Friday, or the session before
     marked = np.zeros(len(line.days), dtype=np.bool_)
-    marked[expiries[fridays <= line.days[-1]]] = True
+    marked[expiries[(line.days[0] <= fridays) & (fridays <= line.days[-1])]] = True
     return _until(marked)
 
 

@@ -96,11 +96,13 @@ def _product(expr: Expr, scales: Sequence[Scale]) -> Scale | None:
     sign = 1.0 if expr.op == "mul" else -1.0
     if left.logs == _NONE and right.logs == _NONE:
         return Scale(power=_combine(left.power, right.power, sign))
-    number = expr.args[1] if right.free else expr.args[0]
-    if number.op != "constant" or (sign < 0 and not right.free):
+    logs, number = (left.logs, expr.args[1]) if right.free else (right.logs, expr.args[0])
+    if number.op != "constant":
         return None
-    factor = float(number.params[0]) ** sign
-    return Scale(logs=_times(left.logs if right.free else right.logs, factor))
+    factor = float(number.params[0])
+    if sign > 0:
+        return Scale(logs=_times(logs, factor))
+    return Scale(logs=_times(logs, 1.0 / factor)) if right.free and factor else None
 
 
 def _power(expr: Expr, scales: Sequence[Scale]) -> Scale | None:
