@@ -173,15 +173,12 @@ def test_export_of_features_has_one_column_for_each(root, run_cli, tmp_path, sto
     ]
 
 
-def test_export_of_a_feature_set_has_its_columns_only(root, run_cli, tmp_path, store_features):
+def test_export_of_a_feature_set_has_its_columns_only(root, run_cli, tmp_path):
     (root / "config" / "aitrader.yaml").write_text(
-        'features:\n  custom: {my_gap: "open / close.shift(1) - 1"}\n  sets: {mine: [my_gap]}\n'
+        'features:\n  custom: {my_gap: "open / close.shift(1) - 1", other: "close / open"}\n'
+        "  sets: {mine: [my_gap], all_mine: [my_gap, other]}\n"
     )
-    grid = np.array([[1.0]], dtype=np.float32)
-    with Lake.open(root / "data_lake") as lake:
-        days = np.array([FIRST], dtype="datetime64[D]")
-        values = {"a": ("my_gap", grid), "b": ("other", grid)}
-        store_features(lake, days, ["ON"], values)
+    run_cli("calculate-features", "--feature-set", "all_mine", root=root)
     out = ("--out", tmp_path / "x.csv", "--feature-set")
 
     mine = run_cli("lake", "export", "features/1d", *out, "mine", "--json", root=root)
@@ -190,6 +187,18 @@ def test_export_of_a_feature_set_has_its_columns_only(root, run_cli, tmp_path, s
     assert mine.envelope["result"]["columns"] == ["symbol", "session", "my_gap"]
     assert core.code == 3
     assert "calculate-features" in core.err
+
+
+def test_export_gives_no_feature_by_a_name_that_means_another_formula_now(root, run_cli, tmp_path):
+    run_cli("calculate-features", "--feature-set", "mine", "--set", "features.custom.mine=open / close", root=root)
+    out = ("lake", "export", "features/1d", "--out", tmp_path / "x.csv", "--feature-set")
+
+    changed = run_cli(*out, "mine", "--set", "features.custom.mine=close / open", root=root)
+    renamed = run_cli(*out, "ours", "--set", "features.custom.ours=open / close", "--json", root=root)
+
+    assert changed.code == 3
+    assert changed.err.splitlines()[0] == "error: The lake does not hold 1 of the wanted features."
+    assert renamed.envelope["result"]["columns"] == ["symbol", "session", "ours"]
 
 
 def test_export_warns_when_features_are_older_than_the_bars(root, run_cli, tmp_path, store_features):

@@ -174,10 +174,9 @@ def _rows(config: Config, snapshot: Snapshot, dataset: str, cut: Cut) -> tuple[p
     """Return the rows, the name of their day, and the names under which the lake holds their features."""
     family, _, timeframe = dataset.partition("/")
     if family == "features" and cut.feature_set is not None:
-        names = _stored_names(config, snapshot, timeframe, cut.feature_set)
-        frame = snapshot.feature_frame(list(dict.fromkeys(names.values())), timeframe)
-        rows = frame.select("symbol", "session", **{wanted: pl.col(stored) for wanted, stored in names.items()})
-        return rows, "session", list(names.values())
+        keys, builds = _keys(config, snapshot, cut.feature_set), snapshot.builds(timeframe)
+        rows = snapshot.feature_frame(timeframe=timeframe, keys=keys)
+        return rows, "session", [snapshot.column_names(builds[key])[key] for key in keys.values()]
     if family == "features":
         rows = snapshot.feature_frame(None, timeframe)
         return rows, "session", rows.columns
@@ -186,18 +185,14 @@ def _rows(config: Config, snapshot: Snapshot, dataset: str, cut: Cut) -> tuple[p
     return snapshot.read(dataset), schema_of(dataset).day, []
 
 
-def _stored_names(config: Config, snapshot: Snapshot, timeframe: str, name: str) -> dict[str, str]:
-    """Return the stored name of each feature of a set: equal formulas are stored once, under one of their names."""
+def _keys(config: Config, snapshot: Snapshot, name: str) -> dict[str, str]:
+    """Return the key of each feature of a set: a name may have meant another formula when it was stored."""
     from aitrader.jobs.assembly.feature_bars import Bars  # heavy: the expression language and its kernels
     from aitrader.jobs.assembly.feature_units import stored_key
     from aitrader.jobs.assembly.learning import feature_set
 
-    specs, builds = feature_set(config, name), snapshot.builds(timeframe)
-    columns = {key: snapshot.column_names(build)[key] for key, build in builds.items()}
-    lacking = [spec for spec in specs if spec.name not in columns.values()]
-    bars = Bars(config, snapshot) if lacking and columns else None
-    twins = {spec.name: columns.get(stored_key(spec, config, bars), spec.name) for spec in lacking} if bars else {}
-    return {spec.name: twins.get(spec.name, spec.name) for spec in specs}
+    bars = Bars(config, snapshot)
+    return {spec.name: stored_key(spec, config, bars) for spec in feature_set(config, name)}
 
 
 def _filtered(rows: pl.DataFrame, day: str, symbols: Sequence[str], cut: Cut) -> pl.DataFrame:

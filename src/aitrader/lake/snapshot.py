@@ -206,35 +206,43 @@ class Snapshot:
         """Return the states that stand in these files."""
         return read_states(paths, self.opened, lambda path: read_notes(self._root / path, self.file(path).stamp))
 
-    def feature_frame(self, names: Sequence[str] | None = None, timeframe: str = "1d") -> pl.DataFrame:
+    def feature_frame(
+        self, names: Sequence[str] | None = None, timeframe: str = "1d", *, keys: Mapping[str, str] | None = None
+    ) -> pl.DataFrame:
         """Return stored features as rows, fresh or not: ``symbol``, ``session``, one float32 column per display name.
 
-        Sorted by symbol and session; null = missing; the newest of each name; without ``names`` all of them.
+        Sorted by symbol and session; null = missing; the newest of each name; without ``names`` all of them. ``keys``
+        (by the name of its column) means features exactly, whatever they were called when they were stored.
 
         Raises
         ------
         LakeError
             No features are stored, or not all of ``names``, or they know bars that this view hides.
         """
-        stored = self._newest_of_names(timeframe)
-        wanted = sorted(stored) if names is None else list(names)
+        if keys is None:
+            stored = self._newest_of_names(timeframe)
+            wanted = sorted(stored) if names is None else list(names)
+        else:
+            builds = self.builds(timeframe)
+            stored = {name: (key, builds[key]) for name, key in keys.items() if key in builds}
+            wanted = list(keys)
         missing = [name for name in wanted if name not in stored]
         if missing or not wanted:
-            lacking = f"{len(missing)} of the wanted features" if missing and stored else f"features/{timeframe}"
+            lacking = f"{len(missing)} of the wanted features" if missing else f"features/{timeframe}"
             raise LakeError(
                 f"The lake does not hold {lacking}.",
-                fix="Run `aitrader calculate-features`, with --feature-set for what `features.compute` does not name.",
+                fix="Run `aitrader calculate-features` under the same settings, and with --feature-set for what "
+                "`features.compute` does not name.",
             )
         on = ["symbol", "session"]
-        builds = dict.fromkeys(stored[name][1] for name in wanted)
-        if self._now is not None and any(self.changes(build).vanished for build in builds):
+        used = dict.fromkeys(stored[name][1] for name in wanted)
+        if self._now is not None and any(self.changes(build).vanished for build in used):
             raise LakeError(
                 f"The stored features know bars that were not known at {self._now.isoformat()}.",
                 fix="Name a later --now, or replace them with `aitrader calculate-features --full`.",
             )
         frames = [
-            self._frame(build, {name: stored[name][0] for name in wanted if stored[name][1] == build})
-            for build in builds
+            self._frame(build, {name: stored[name][0] for name in wanted if stored[name][1] == build}) for build in used
         ]
         frame = reduce(lambda left, right: left.join(right, on=on, how="full", coalesce=True), frames)
         return frame.select(*on, *wanted).sort(on).with_columns(pl.selectors.float().fill_nan(None))
