@@ -232,3 +232,14 @@ def test_any_text_is_an_expression_or_a_refusal(text):
         parse(text)
     except ConfigError as error:
         assert error.fix
+
+
+def test_a_number_has_one_sign_however_many_are_written():
+    with pytest.raises(ConfigError, match="a plain number"):
+        parse("close ** " + "-" * 980 + "1")
+
+
+@pytest.mark.parametrize("text", ["close @ " + "-" * 980 + "1", "mean(" + "-" * 980 + "close, 5)", "[]" + "[0]" * 320])
+def test_what_is_too_deep_to_be_shown_is_refused(text):
+    with pytest.raises(ConfigError, match=r"nested more than 40 deep|not in the language"):
+        parse(text)

@@ -71,7 +71,10 @@ def parse(text: str, columns: Collection[str] = COLUMNS, *, features: Named | No
         raise _wrong(text, error.offset or len(text.strip()) + 1, f"not an expression ({error.msg})") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise _wrong(text, 1, "not an expression") from error
-    return _Reader(text.strip(), frozenset(columns), features or {}).expression(tree.body, 0)
+    try:
+        return _Reader(text.strip(), frozenset(columns), features or {}).expression(tree.body, 0)
+    except RecursionError as error:  # a part that is refused anyhow, so deep that it cannot be shown
+        raise _wrong(text, 1, f"nested more than {MAX_DEPTH} deep", _NAME_PARTS) from error
 
 
 def _wrong(text: str, position: int, what: str, fix: str = "") -> ConfigError:
@@ -79,6 +82,7 @@ def _wrong(text: str, position: int, what: str, fix: str = "") -> ConfigError:
     return ConfigError(f"Column {position} of {shown!r}: {what}.", fix=fix or _GRAMMAR)
 
 
+_NAME_PARTS: Final = "Name its parts as features of their own."
 _GRAMMAR: Final = "Use columns, numbers, + - * / **, comparisons, and operators such as close.mean(20) or log(volume)."
 
 
@@ -100,7 +104,7 @@ class _Reader:
 
     def expression(self, node: ast.expr, depth: int) -> Expr:
         if depth > MAX_DEPTH:
-            raise self.wrong(node, f"nested more than {MAX_DEPTH} deep", "Name its parts as features of their own.")
+            raise self.wrong(node, f"nested more than {MAX_DEPTH} deep", _NAME_PARTS)
         match node:
             case ast.Constant():
                 return constant(self.number(node))
@@ -237,7 +241,7 @@ class _Reader:
                 return value
             case ast.Constant(value=float(value)) if isfinite(value):
                 return value
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant() as operand):
                 return -self.number(operand)
             case _:
                 raise self.wrong(node, "a plain number is wanted here")
