@@ -238,6 +238,7 @@ def test_a_lookback_that_is_too_short_is_caught(broken):
         (lambda panel: np.where(returns(panel) > 0, np.inf, returns(panel)), "infinite"),
         (lambda panel: np.nan_to_num(returns(panel)), "before a symbol's first bar"),
         (lambda panel: np.full(panel.shape, np.nan), "no value"),
+        (lambda panel: np.cumsum(returns(panel)[:, 1:], axis=1)[:, [0, *range(panel.shape[1] - 1)]], "lacks one bar"),
         (lambda panel: 0 * panel["close"] + 3, "3 on every bar"),
         (lambda panel: 0 * panel["close"], "0 on every bar"),
     ],

@@ -53,14 +53,6 @@ STOCKCHARTS = [
 ]
 """Sheet, column, quiet bars before it, values compared, formula."""
 
-WARM_UP = {
-    "momentum_acceleration": 121, "momentum_to_volatility": 121, "information_discreteness": 251, "chande_momentum": 15,
-    "stochastic_signal": 16, "stochastic_rsi": 28, "true_strength_index": 38, "ultimate_oscillator": 29,
-    "awesome_oscillator": 34, "ppo": 26, "ppo_histogram": 34, "connors_rsi": 102, "know_sure_thing": 45, "coppock": 24,
-    "fisher_transform": 10, "balance_of_power": 14, "relative_vigor": 13, "qstick": 8,
-}  # fmt: skip
-"""Bars until a feature's first value."""
-
 
 @pytest.mark.parametrize("indicator", TALIB)
 def test_equals_talib(assert_as_talib, declared, indicator):
@@ -102,24 +94,6 @@ def test_the_true_strength_index_equals_stockcharts_with_its_rounded_factors(
 
     assert_as_printed(rounded, sheet["TSI"], told=445)
     np.testing.assert_allclose(run_one(index, sheet_bars(sheet)), exact, rtol=1e-6, atol=1e-6)
-
-
-@pytest.fixture(scope="module")
-def walk():
-    """Three hundred bars of a random walk."""
-    rng = np.random.default_rng(6)
-    close = 50 * np.exp(rng.normal(0, 0.02, 300).cumsum())
-    open_ = close * np.exp(rng.normal(0, 0.005, 300))
-    high, low = np.maximum(open_, close) * 1.01, np.minimum(open_, close) * 0.99
-    return {"open": open_, "high": high, "low": low, "close": close}
-
-
-@pytest.mark.parametrize("name", WARM_UP)
-def test_a_feature_has_values_from_the_bar_on_that_its_docstring_names(run_one, declared, walk, name):
-    values = run_one(declared(name), walk)
-
-    assert int(np.flatnonzero(np.isfinite(values))[0]) + 1 == WARM_UP[name]
-    assert np.isfinite(values[WARM_UP[name] - 1 :]).all()
 
 
 def test_connors_streak_counts_rises_and_falls_and_stops_at_a_close_without_change(run_one, declared):

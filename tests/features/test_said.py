@@ -27,7 +27,9 @@ def test_arithmetic_of_settings_is_shown_as_a_number(text, shown):
         ("NaN until four fifths of the 60 bars are there", 48),
         ("NaN until four fifths of the 1 returns are there", 2),
         ("NaN until four fifths of the 60 pairs are there", None),
-        ("NaN on a symbol's first bar", None),
+        ("NaN until the longer of 20 and 11 bars is there, and while the price never moved", 20),
+        ("NaN on a symbol's first bar and after a missing one", 2),
+        ("NaN where a bar is missing", None),
         ("NaN until ``rsi`` bars are there", None),
     ],
 )

@@ -63,17 +63,6 @@ TULIP_MEANS_OF_MEANS = [
     ("trix 5", 1, 2, lambda f: f("trix", span=5) / (1 + f("trix", span=5) / 100)),  # over the new mean, not the old
 ]
 
-WARM_UP = {
-    "dema": 39, "tema": 58, "hma": 19, "distance_to_dema": 39, "distance_to_tema": 58, "distance_to_hma": 19,
-    "distance_to_t3": 25, "mean_cross": 200, "efficiency_ratio": 11, "detrended_price": 20, "dx": 15, "adx": 28,
-    "adxr": 41, "vortex_plus": 15, "vortex_minus": 15, "trix": 44, "schaff_cycle": 72, "vertical_horizontal_filter": 29,
-    "bull_power": 13, "bear_power": 13, "adjusted_slope": 90, "ichimoku_conversion": 9, "ichimoku_base": 26,
-    "ichimoku_cross": 26, "ichimoku_cloud": 78, "ichimoku_thickness": 78, "regression_position": 50,
-    "regression_width": 50, "forecast_oscillator": 15, "kama": 11, "distance_to_kama": 11, "sar": 2,
-    "distance_to_sar": 2, "distance_to_supertrend": 11,
-}  # fmt: skip
-"""Bars until a feature's first value."""
-
 
 @pytest.mark.parametrize("indicator", TALIB)
 def test_equals_talib(assert_as_talib, declared, indicator):
@@ -174,14 +163,6 @@ def walk():
     close = 50 * np.exp(rng.normal(0, 0.02, 300).cumsum())
     high, low = close * np.exp(rng.uniform(0, 0.02, 300)), close * np.exp(-rng.uniform(0, 0.02, 300))
     return {"high": high, "low": low, "close": close}
-
-
-@pytest.mark.parametrize("name", WARM_UP)
-def test_a_feature_has_values_from_the_bar_on_that_its_docstring_names(run_one, declared, walk, name):
-    values = run_one(declared(name), walk)
-
-    assert int(np.flatnonzero(np.isfinite(values))[0]) + 1 == WARM_UP[name]
-    assert np.isfinite(values[WARM_UP[name] - 1 :]).all()
 
 
 def test_tillsons_mean_is_a_double_mean_taken_three_times(run_one, declared, walk):

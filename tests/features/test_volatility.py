@@ -45,14 +45,6 @@ BOLLINGER = {
     "PercentageBand": lambda f: (1 + f("bollinger_position")) / 2,
 }
 
-WARM_UP = {
-    "ewma_volatility": 33, "volatility_of_volatility": 56, "overnight_share": 49, "relative_volatility_index": 23,
-    "relative_true_range": 2, "range_expansion": 22, "choppiness": 15, "mass_index": 41, "chaikin_volatility": 20,
-    "ulcer_index": 27, "donchian_position": 20, "donchian_width": 20, "donchian_break": 21, "keltner_position": 20,
-    "keltner_width": 20, "squeeze": 21,
-}  # fmt: skip
-"""Bars until a feature's first value."""
-
 
 @pytest.mark.parametrize("indicator", TALIB)
 def test_equals_talib(assert_as_talib, declared, indicator):
@@ -126,24 +118,6 @@ def test_the_ulcer_index_equals_stockcharts(
     columns = after_quiet_bars(sheet_bars(sheet), 13)  # the sheet's highest close is that of the rows so far
 
     assert_as_printed(run_one(declared("ulcer_index"), columns), sheet["ulcer_index"], told=1)
-
-
-@pytest.fixture(scope="module")
-def walk():
-    """Three hundred bars of a random walk."""
-    rng = np.random.default_rng(6)
-    close = 50 * np.exp(rng.normal(0, 0.02, 300).cumsum())
-    open_ = close * np.exp(rng.normal(0, 0.005, 300))
-    high, low = np.maximum(open_, close) * 1.01, np.minimum(open_, close) * 0.99
-    return {"open": open_, "high": high, "low": low, "close": close}
-
-
-@pytest.mark.parametrize("name", WARM_UP)
-def test_a_feature_has_values_from_the_bar_on_that_its_docstring_names(run_one, declared, walk, name):
-    values = run_one(declared(name), walk)
-
-    assert int(np.flatnonzero(np.isfinite(values))[0]) + 1 == WARM_UP[name]
-    assert np.isfinite(values[WARM_UP[name] - 1 :]).all()
 
 
 def test_a_straight_rise_is_not_choppy_and_a_standstill_with_ranges_is(run_one, declared):

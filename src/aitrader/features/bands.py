@@ -44,8 +44,8 @@ def donchian_break(high: Expr, low: Expr, close: Expr, *, bars: int = 20) -> Exp
 def keltner_position(high: Expr, low: Expr, close: Expr, *, span: int = 20, bars: int = 10, width: float = 2.0) -> Expr:
     """Where between its Keltner bands the close lies: ``width`` average true ranges around the exponential mean.
 
-    Unit: -1 at the lower band, 1 at the upper. NaN until ``span`` and ``bars + 1`` bars are there, and while the price
-    never moved.
+    Unit: -1 at the lower band, 1 at the upper. NaN until the longer of ``span`` and ``bars + 1`` bars is there,
+    and while the price never moved.
 
     Source: Raschke's form in StockCharts, ChartSchool, Keltner Channels; Wilder's mean of the true range.
     """
@@ -56,7 +56,7 @@ def keltner_position(high: Expr, low: Expr, close: Expr, *, span: int = 20, bars
 def keltner_width(high: Expr, low: Expr, close: Expr, *, span: int = 20, bars: int = 10, width: float = 2.0) -> Expr:
     """Distance between the Keltner bands over the middle one.
 
-    Unit: fraction of the mean. NaN until ``span`` and ``bars + 1`` bars are there.
+    Unit: fraction of the mean. NaN until the longer of ``span`` and ``bars + 1`` bars is there.
 
     Source: Raschke's form in StockCharts, ChartSchool, Keltner Channels; Wilder's mean of the true range.
     """

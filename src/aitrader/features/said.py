@@ -11,7 +11,10 @@ Bounds = tuple[float, float]
 """The least and the greatest value; infinite where only one is named."""
 
 _CODE: Final = re.compile(r"``(.+?)``")
-_FIRST: Final = re.compile(r"NaN until (?:(?:a|the) symbol has )?(four fifths of (?:the )?)?(\d+) (bars|returns)\b")
+_FIRST: Final = re.compile(
+    r"NaN until (?:(?:a|the) symbol has )?"
+    r"(four fifths of (?:the )?)?(?:the longer of (\d+) and )?(\d+) (bars|returns|gaps)\b"
+)
 _NUMBER: Final = r"(-?\d+(?:\.\d+)?)"
 _BOUNDS: Final = re.compile(rf"(?:^|[,:] |above ){_NUMBER}(?: \([^)]*\))? to {_NUMBER}")
 _LEAST: Final = re.compile(rf"\bat least {_NUMBER}")
@@ -43,11 +46,14 @@ def first_value(missing: str) -> int | None:
     >>> first_value("NaN until 15 bars are there"), first_value("NaN until four fifths of the 60 returns are there")
     (15, 49)
     """
+    if missing.startswith("NaN on a symbol's first bar"):
+        return 2
     found = _FIRST.match(missing)
     if not found:
         return None
-    count = int(found[2])
-    return (max(1, count * 4 // 5) if found[1] else count) + (found[3] == "returns")
+    share, other, bars, what = found.groups()
+    count = max(int(bars), int(other or 0))
+    return (max(1, count * 4 // 5) if share else count) + (what != "bars")
 
 
 def bounds(unit: str) -> Bounds | None:

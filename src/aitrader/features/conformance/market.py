@@ -34,6 +34,9 @@ LISTED: Final = 150
 
 ENDED: Final = 2
 ONE_GAP: Final = 3
+GAP_BACK: Final = 110
+"""A symbol that lacks one bar, and how many bars before the end that one is."""
+
 GAPS: Final = 4
 HALTED: Final = 5
 ACTED: Final = 6
@@ -169,7 +172,7 @@ def _random_bars(shape: tuple[int, int]) -> dict[str, Grid]:
     for values in bars.values():
         values[LATE, :LISTED] = np.nan
         values[ENDED, end - 120 :] = np.nan
-        values[ONE_GAP, end - 110] = np.nan
+        values[ONE_GAP, end - GAP_BACK] = np.nan
         values[GAPS, rng.integers(0, end, 6)] = np.nan
         values[GAPS, end - DISTURBED - 3 : end - DISTURBED + 2] = np.nan
     for name in PRICES:

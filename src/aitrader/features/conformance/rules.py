@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aitrader.features.conformance.market import ACTED, LATE, LISTED, NAMES, SPARE, Action, Market
+from aitrader.features.conformance.market import ACTED, GAP_BACK, LATE, LISTED, NAMES, ONE_GAP, SPARE, Action, Market
 from aitrader.features.conformance.subject import Claim
 from aitrader.features.conformance.trial import TOLERANCE, Difference, Found, Trial, Untold
 from aitrader.panel.panel import Panel
@@ -191,7 +191,7 @@ def _built_in_parts(trial: Trial, chosen: Chosen) -> Found:
 
 
 def _has_values(trial: Trial, chosen: Chosen) -> Found:
-    """Never infinite, nothing before a symbol's first bar, something at the end of symbols that have every bar."""
+    """Never infinite, nothing before a symbol's first bar, something at the end, also after one missing bar."""
     claims = trial.subject.claims
     reasons = {position: _impossible(trial.full[position], trial.cut, claims[position]) for position in chosen}
     return {position: reason for position, reason in reasons.items() if reason}
@@ -204,6 +204,8 @@ def _impossible(values: NDArray[np.float32], cut: int, claim: Claim) -> str | Un
         return "it has values before a symbol's first bar"
     if np.isnan(values[0, cut:]).all():
         return f"no value in the last {values.shape[1] - cut} bars of a symbol that has every bar"
+    if (claim.lookback or 0) < GAP_BACK - 10 and np.isnan(values[ONE_GAP, -10:]).all():
+        return f"no value in the last 10 bars of a symbol that lacks one bar {GAP_BACK} bars before the end"
     lowest, highest = np.nanmin(values), np.nanmax(values)
     if lowest == highest == 0 and claim.event:
         return Untold("0 on every bar: what it looks for does not happen on the made-up market")
