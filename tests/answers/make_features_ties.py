@@ -9,7 +9,9 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import talib
+from make_features_volume import oscillator
 
 HERE = Path(__file__).parent
 BARS = 120
@@ -20,15 +22,6 @@ def bars():
     close = 4266 + random.integers(-3, 4, BARS).cumsum()
     high, low = close + random.integers(0, 5, BARS), close - random.integers(1, 6, BARS)
     return high, low, close, random.integers(1, 100, BARS) * 1000
-
-
-def mean(values, span):
-    """Exponential means, begun with the mean of the first ``span`` values."""
-    state, out = sum(values[:span]) / span, [np.nan] * (span - 1)
-    for value in [None, *values[span:]]:
-        state = state if value is None else state + 2 / (span + 1) * (value - state)
-        out.append(state)
-    return out
 
 
 def klinger(high, low, total, volume, fast=3, slow=10):
@@ -43,11 +36,8 @@ def klinger(high, low, total, volume, fast=3, slow=10):
             travelled = high[bar - 1] - low[bar - 1] + spread
         trend = move
         force.append(100 * volume[bar] * trend * abs(2 * spread / travelled - 1))
-    quick, usual = mean(force[slow - fast :], fast), mean(force, slow)
-    line = [np.nan] * (1 + slow - fast) + quick
-    return [
-        (line[bar] - ([np.nan, *usual])[bar]) / np.mean(volume[max(0, bar - slow + 1) : bar + 1]) for bar in range(BARS)
-    ]
+    line = oscillator(pd.Series(force), fast, slow)
+    return pd.Series([np.nan, *line]) / pd.Series(volume).rolling(slow).mean()
 
 
 def money_flow(total, volume, bars=14):

@@ -9,27 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from make_features import ema, wilder
 
 HERE = Path(__file__).parent
-
-
-def smoothed(values, count, weight):
-    """Mean of the first ``count`` known values, then value by value."""
-    known = [v for v in values if not math.isnan(v)]
-    state = sum(known[:count]) / count
-    out = [math.nan] * (len(values) - len(known) + count - 1) + [state]
-    for new in known[count:]:
-        state = state * (1 - weight) + new * weight
-        out.append(state)
-    return pd.Series(out)
-
-
-def ema(values, span):
-    return smoothed(list(values), span, 2 / (span + 1))
-
-
-def wilder(values, bars):
-    return smoothed(list(values), bars, 1 / bars)
 
 
 def oscillator(values, fast, slow):

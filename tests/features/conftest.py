@@ -41,6 +41,18 @@ def run_one(make_panel):
 
 
 @pytest.fixture(scope="session")
+def value(registry, make_panel):
+    """Compute a feature on closes (one row per symbol, called S000 and so on), which are the highs and lows too."""
+
+    def compute(name, closes, *, market="universe_mean", **settings):
+        columns = {"open": closes, "high": closes, "low": closes, "close": closes, "volume": np.ones_like(closes)}
+        expr = registry[name].expression(market, **settings)
+        return plan([expr]).run(make_panel(columns), min_names=1)[0].astype(np.float64)
+
+    return compute
+
+
+@pytest.fixture(scope="session")
 def stockcharts(shared_data):
     """Return a worked example of StockCharts by its name: the printed texts of each column, by the column's title."""
 

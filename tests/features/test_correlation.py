@@ -5,18 +5,6 @@ from aitrader.errors import ConfigError
 from aitrader.features.compute import compute
 from aitrader.features.feature import spec_of
 from aitrader.features.resolve import resolve
-from aitrader.panel.plan import plan
-
-
-@pytest.fixture
-def value(registry, make_panel):
-    """Compute a feature on closes (one row per symbol, called S000 and so on)."""
-
-    def compute(name, closes, market="universe_mean", **settings):
-        panel = make_panel({"close": closes, "volume": np.ones_like(closes)})
-        return plan([registry[name].expression(market, **settings)]).run(panel, min_names=1)[0].astype(float)
-
-    return compute
 
 
 def _closes(returns):

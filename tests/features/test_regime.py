@@ -1,21 +1,6 @@
 import numpy as np
 import pytest
 
-from aitrader.panel.plan import plan
-
-
-@pytest.fixture
-def value(registry, make_panel):
-    """Compute a feature on closes (one row per symbol), highs 1 % above them and lows 1 % below."""
-
-    def compute(name, closes, market="universe_mean", **settings):
-        closes = np.array(closes, dtype=float)
-        panel = make_panel({"close": closes, "high": closes * 1.01, "low": closes * 0.99})
-        return plan([registry[name].expression(market, **settings)]).run(panel, min_names=1)[0].astype(float)
-
-    return compute
-
-
 UP, DOWN = np.geomspace(100, 200, 260), np.geomspace(200, 100, 260)
 
 

@@ -77,71 +77,66 @@ def _closes(returns):
     return 100 * np.cumprod(np.concatenate([[1.0], 1 + np.array(returns)]))
 
 
-def _value(registry, make_panel, name, closes, **settings):
-    panel = make_panel({"close": closes})
-    return plan([registry[name].expression(**settings)]).run(panel, min_names=1)[0].astype(float)
-
-
-def test_what_a_bet_pays_and_how_much_to_stake(registry, make_panel):
+def test_what_a_bet_pays_and_how_much_to_stake(value):
     closes = _closes([0.04, -0.02, 0.02, -0.01, 0.0])
 
-    value = {
-        name: _value(registry, make_panel, name, closes, bars=5)[0, -1]
+    got = {
+        name: value(name, closes, bars=5)[0, -1]
         for name in ("omega", "payoff_ratio", "kelly_fraction", "downside_deviation", "upside_potential")
     }
 
     downside = math.sqrt((0.02**2 + 0.01**2) / 5)
     expected = {"omega": 2.0, "payoff_ratio": 2.0, "kelly_fraction": 0.5 - 0.5 / 2, "downside_deviation": downside}
-    assert value == pytest.approx({**expected, "upside_potential": 0.012 / downside}, rel=1e-6)
+    assert got == pytest.approx({**expected, "upside_potential": 0.012 / downside}, rel=1e-6)
 
 
-def test_betas_of_falling_and_rising_markets_are_those_of_their_own_days(registry, make_panel):
+def test_betas_of_falling_and_rising_markets_are_those_of_their_own_days(value):
     market = np.array([-0.03, 0.02, -0.01, 0.04, -0.02, 0.01])
     own = np.where(market < 0, 2 * market - 0.001, 0.5 * market + 0.002)
     closes = [_closes(own), _closes(2 * market - own)]
 
-    down, up = (_value(registry, make_panel, f"{side}_beta", closes, bars=6)[0, -1] for side in ("downside", "upside"))
+    down, up = (value(f"{side}_beta", closes, bars=6)[0, -1] for side in ("downside", "upside"))
 
     assert (down, up) == pytest.approx((2.0, 0.5), rel=1e-5)
 
 
-def test_the_deepest_fall_counts_even_after_a_new_high(registry, make_panel):
+def test_the_deepest_fall_counts_even_after_a_new_high(value):
     closes = np.array([100, 120, 90, 130, 117, 140.0])
 
-    falls = _value(registry, make_panel, "max_drawdown", closes, bars=6)[0]
+    falls = value("max_drawdown", closes, bars=6)[0]
 
     assert falls[4:] == pytest.approx([0.25, 0.25])
-    assert _value(registry, make_panel, "max_drawdown", closes, bars=3)[0, -1] == pytest.approx(0.1)
+    assert value("max_drawdown", closes, bars=3)[0, -1] == pytest.approx(0.1)
 
 
-def test_a_symbol_that_is_the_market_has_no_alpha_and_nothing_of_its_own(registry, make_panel):
+def test_a_symbol_that_is_the_market_has_no_alpha_and_nothing_of_its_own(value):
     closes = _closes(np.random.default_rng(1).normal(0, 0.01, 120))
 
-    assert _value(registry, make_panel, "market_beta", closes)[0, -1] == pytest.approx(1.0)
-    assert _value(registry, make_panel, "market_alpha", closes)[0, -1] == pytest.approx(0.0, abs=1e-9)
-    assert _value(registry, make_panel, "tracking_error", closes)[0, -1] == 0.0
+    assert value("market_beta", closes)[0, -1] == pytest.approx(1.0)
+    assert value("market_alpha", closes)[0, -1] == pytest.approx(0.0, abs=1e-9)
+    assert value("tracking_error", closes)[0, -1] == 0.0
 
 
 @pytest.mark.parametrize("name", ["sharpe", "sortino", "omega", "payoff_ratio", "kelly_fraction", "tail_ratio",
                                   "calmar", "coskewness", "appraisal_ratio",
                                   "cornish_fisher_value_at_risk"])  # fmt: skip
-def test_a_constant_close_has_no_ratio(registry, make_panel, name):
-    assert np.isnan(_value(registry, make_panel, name, np.full((3, 300), 7.3))).all()
+def test_a_constant_close_has_no_ratio(value, name):
+    assert np.isnan(value(name, np.full((3, 300), 7.3))).all()
 
 
 @pytest.mark.parametrize(
     "name", ["value_at_risk", "expected_shortfall", "max_drawdown", "worst_return", "pain_index", "current_drawdown"]
 )
-def test_a_constant_close_loses_nothing(registry, make_panel, name):
-    assert _value(registry, make_panel, name, np.full((3, 300), 7.3))[:, -1].tolist() == [0, 0, 0]
+def test_a_constant_close_loses_nothing(value, name):
+    assert value(name, np.full((3, 300), 7.3))[:, -1].tolist() == [0, 0, 0]
 
 
-def test_losses_are_positive(registry, make_panel):
+def test_losses_are_positive(value):
     closes = _closes(np.random.default_rng(2).normal(0, 0.02, 300))
 
     for name in ("value_at_risk", "gaussian_value_at_risk", "cornish_fisher_value_at_risk", "worst_return",
                  "expected_shortfall", "gaussian_expected_shortfall", "cornish_fisher_expected_shortfall"):  # fmt: skip
-        assert _value(registry, make_panel, name, closes)[0, -1] > 0.01
+        assert value(name, closes)[0, -1] > 0.01
 
 
 @pytest.mark.parametrize("name", ["gaussian_value_at_risk", "cornish_fisher_expected_shortfall"])

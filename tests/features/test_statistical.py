@@ -2,19 +2,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from aitrader.panel.plan import plan
-
-
-@pytest.fixture
-def value(registry, make_panel):
-    """Compute a feature on closes (one row per symbol)."""
-
-    def compute(name, closes, **settings):
-        columns = {"close": closes, "high": closes, "low": closes}
-        return plan([registry[name].expression(**settings)]).run(make_panel(columns), min_names=1)[0].astype(float)
-
-    return compute
-
 
 def _closes(log_returns):
     return 50 * np.exp(np.concatenate([[0.0], np.cumsum(log_returns)]))

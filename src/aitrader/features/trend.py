@@ -103,8 +103,7 @@ def plus_di(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
     Source: Wilder (1978), New Concepts, sec. IV; TA-Lib PLUS_DI, where rounding chooses between two equal moves.
     """
     up, down = _moves(high, low)
-    rise = where((up > down) * (up > 0), up, 0)
-    return 100 * rise.wilder_sum(bars) / true_range(high, low, close).wilder_sum(bars)
+    return _directional(up, down, true_range(high, low, close), bars)
 
 
 @feature
@@ -116,8 +115,7 @@ def minus_di(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
     Source: Wilder (1978), New Concepts, sec. IV; TA-Lib MINUS_DI, where rounding chooses between two equal moves.
     """
     up, down = _moves(high, low)
-    fall = where((down > up) * (down > 0), down, 0)
-    return 100 * fall.wilder_sum(bars) / true_range(high, low, close).wilder_sum(bars)
+    return _directional(down, up, true_range(high, low, close), bars)
 
 
 @feature
@@ -336,3 +334,8 @@ def distance_to_low(low: Expr, close: Expr, *, bars: int = 250) -> Expr:
 
 def _moves(high: Expr, low: Expr) -> tuple[Expr, Expr]:
     return high - high.shift(1), low.shift(1) - low
+
+
+def _directional(move: Expr, other: Expr, spread: Expr, bars: int) -> Expr:
+    """Share of the true range that is movement in one direction, where it is the greater of both; percent."""
+    return 100 * where((move > other) * (move > 0), move, 0).wilder_sum(bars) / spread.wilder_sum(bars)
