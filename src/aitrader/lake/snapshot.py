@@ -260,15 +260,20 @@ class Snapshot:
     def replaced(self) -> frozenset[str]:
         """Return the paths of feature files that no newest build of any feature needs: nothing reads them here.
 
-        Parts of a build that was interrupted are not among them: the next run goes on from there.
+        Parts of a build that was interrupted, and not completed since, are not among them: the next run goes on there.
         """
         built: set[str] = set()
         read: set[str] = set()
         newest = set(self.builds().values())
+        complete: dict[str, int] = {}
         for row in self._state.builds:
             paths = {*row.part_paths, *row.state_paths}
             built |= paths
             read |= paths if row in newest else set()
+            complete[row.group_id] = row.version
+        for part in self._state.parts:
+            if part.version < complete.get(part.group_id, 0):
+                built |= {part.path, part.states}
         return frozenset(built - read)
 
     def _files(self, dataset: str) -> list[FileRow]:
