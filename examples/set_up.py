@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
-SIZES = {"run": "about 0.8 GB", "dev": "about 1.0 GB"}
+SIZES = {"run": "about 1.1 GB", "dev": "about 1.3 GB"}
 
 
 def main(kind: str) -> int:

@@ -50,7 +50,7 @@ def test_an_old_python_is_refused(set_up, monkeypatch, capsys):
 def test_the_size_is_announced_and_everything_is_installed_by_hash(set_up, capsys):
     assert set_up.main("dev") == 0
 
-    assert "1.0 GB on disk" in capsys.readouterr().out
+    assert "1.3 GB on disk" in capsys.readouterr().out
     commands = [" ".join(map(str, command)) for command in set_up.ran]
     assert any("-m venv" in command for command in commands)
     assert any("--require-hashes -r requirements/dev.txt" in command for command in commands)
