@@ -40,6 +40,48 @@ A set is a list in `config/features.yaml`: names, names with settings, patterns 
 those, and how to bring features in a package, stands in [extending-features.md](extending-features.md).
 """
 
+STORED = """
+## What is stored
+
+`aitrader calculate-features` stores the sets of `features.compute` in the lake, as a record and for
+`aitrader lake export`; every other command computes what it needs by itself. What is stored is built on, not anew:
+
+| what changed | what is computed |
+|---|---|
+| a new session | its cells, from the last bars and the stored states |
+| a past bar or corporate action, a new symbol | that symbol from its first bar; features that compare symbols wholly |
+| a bar on a session on which nobody had one | everything |
+| the formula, `data.start`, the source or its adjustment | that feature: it is another one |
+| `universe`, `features.min_names`, a group's members | features that compare symbols, or compare within that group |
+| `--symbols` | those symbols; what is stored of others stays |
+| `--full` | everything that is wanted |
+
+An earlier `--now` than what is stored knows is refused, since it would replace values that know more; `--full` replaces
+them. `aitrader lake export --now` refuses them too. A damaged or lost file is computed again. An interrupted run keeps
+the parts that it finished. `features.max_memory` bounds what a run takes, whatever the panel: less is slower and gives
+the same bits. With 3,000 symbols 1 (GB) is enough for every built-in feature; under 0.5 the program itself is larger.
+
+## Groups
+
+`by=sector` and `by=industry` compare a symbol with the members of its own group. No source tells them, so
+`universe.groups` in `config/universe.yaml` names a file of yours, CSV or Parquet, whose path begins at the root:
+
+```text
+symbol,sector,industry,from
+JPM,Financials,Banks,
+META,Technology,Software,
+META,Communication,Media,2018-09-24
+```
+
+`sector` or `industry` may be missing, and so may `from`: a row counts from that session on until the symbol's next
+row, and without a date ever since. Who is not named, or has an empty name, is in no group, where the value is missing.
+The file is part of the identity of the features that use it: those are computed anew when it changes.
+
+Today's sectors, applied to the past, look ahead a little: they know which business a company grew into. Date the rows
+where you can. A model does not record the file: train again after changing it. Features within groups belong to no
+family or set; name them, as `sector_beta` or `sector_*`.
+"""
+
 OPERATORS = """
 Missing is NaN and stays NaN; what is not finite is NaN. Windows end at the current bar; `min_periods` of their values
 are enough, without it all are needed. The columns are {columns}.
@@ -76,7 +118,8 @@ def index(specs: list[FeatureSpec]) -> str:
             "Every feature keeps them: a test proves it, on a made-up market, and so does the command.",
             "",
         ],
-        [*table(("rule", "what it proves"), [(rule.name, rule.says) for rule in RULES]), ""],
+        [*table(("rule", "what it proves"), [(rule.name, rule.says) for rule in RULES])],
+        [STORED],
         ["## Operators", OPERATORS.format(columns=columns).rstrip(), "", *table(("operator", "value"), operators())],
     ]
     return "\n".join(line for part in parts for line in part) + "\n"

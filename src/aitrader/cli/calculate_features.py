@@ -32,8 +32,8 @@ def calculate_features(
     """Compute the features and store them in the lake.
 
     Without --feature-set those of `features.compute`. What is stored from the same bars and settings is left alone; an
-    interrupted run keeps what it finished. Other commands compute what they need by themselves: stored features are a
-    record, and for export.
+    interrupted run keeps what it finished. An earlier --now than what is stored knows needs --full, which replaces it.
+    Other commands compute what they need by themselves: stored features are a record, and for export.
     """
     from aitrader.jobs.calculate_features import Wanted
     from aitrader.jobs.calculate_features import calculate_features as job

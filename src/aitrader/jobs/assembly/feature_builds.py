@@ -37,7 +37,7 @@ FEW: Final = 8
 LEAST: Final = 32
 """Sessions that a slab adds to what is known, however little memory there is."""
 
-BASE_BYTES: Final = 350 << 20
+BASE_BYTES: Final = 380 << 20
 """What the process takes before it holds a bar."""
 
 CELL_BYTES: Final = 130
@@ -99,7 +99,7 @@ class Builder:
         self._resumes = resumes
         self._progress = progress
         memory = int(config.features.max_memory * (1 << 30))
-        self._budget = max((memory - BASE_BYTES) * 3 // 4, memory // 8)
+        self._budget = max(memory - BASE_BYTES, memory // 8)
 
     def build(self, todo: Todo) -> dict[str, float]:
         """Do what is to be done and commit it; return the coverage of what was computed, by stored key."""
