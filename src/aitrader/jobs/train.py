@@ -7,8 +7,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import numpy as np
-
 from aitrader.config.schema import Config
 from aitrader.config.section import parse_section
 from aitrader.domain.clock import Clock, wall_clock
@@ -28,11 +26,19 @@ from aitrader.models.passport import DataRef, LabelRef, Passport, Period, Scores
 from aitrader.registry import lookup
 from aitrader.trace import spanned
 from aitrader.training.fit import Recipe
-from aitrader.training.labels import Labels, entry_prices, make_labels
-from aitrader.training.ledger import Trial, count_trials, naive_returns, read_trials, trial_number
+from aitrader.training.labels import Labels, make_labels
+from aitrader.training.ledger import count_trials, in_ledger, read_trials, trial_number
 from aitrader.training.matrix import TARGET, Sample, make_sample
 from aitrader.training.promotion import judge
-from aitrader.training.study import Identity, Study, panel_hash, prediction_rows, run_study, write_passport
+from aitrader.training.study import (
+    Identity,
+    Study,
+    make_trial,
+    panel_hash,
+    prediction_rows,
+    run_study,
+    write_passport,
+)
 
 Done = Literal["trained", "already trained", "would train"]
 
@@ -275,7 +281,7 @@ def _store(
 ) -> tuple[StoredVersion, Passport]:
     panel, root = course.market.panel, course.lake.root
     model = study.final.model.to_bytes()
-    trial = _trial(course, identity, study)
+    trial = make_trial(study, panel, identity, course.config.execution)
     trials = read_trials(read_lines(root))
     passport = write_passport(study, sample, panel.sessions, identity, trial=trial_number(trials, trial))
     verdict = judge(study.scores, identity.training.gate)
@@ -288,31 +294,10 @@ def _store(
         recorded_at=course.clock(),
         files={recipe.kind.file_name: "", CARD: ""},
     )
-    if trial.settings not in {known.settings for known in trials if _same_data(known, trial)}:
+    if not in_ledger(trials, trial):
         append_line(root, trial.to_line())
     course.lake.append(f"predictions/{identity.name}", prediction_rows(study, panel, identity), source=SOURCE)
     return course.store.add(identity.name, record, model, passport.to_json()), passport
-
-
-def _trial(course: _Course, identity: Identity, study: Study) -> Trial:
-    costs = course.config.execution.costs
-    prices = entry_prices(course.market.panel, course.config.execution.entry)
-    cost = (costs.spread_bps / 2 + costs.commission_bps) / 1e4
-    returns = naive_returns(study.out_of_fold.predictions, prices, horizon=identity.label.horizon, cost=cost)
-    first = study.folds[0].test.first
-    return Trial(
-        settings=identity.settings_hash,
-        model=identity.name,
-        source=identity.data.source,
-        start=identity.data.start,
-        end=identity.data.end,
-        first=course.market.sessions[first],
-        returns=tuple(np.round(returns[first:-1], 8).tolist()),
-    )
-
-
-def _same_data(known: Trial, trial: Trial) -> bool:
-    return (known.source, known.start, known.end) == (trial.source, trial.start, trial.end)
 
 
 def _model_report(passport: Passport, record: StoredVersion, done: Done) -> ModelReport:

@@ -66,6 +66,13 @@ def count_trials(trials: Iterable[Trial], *, source: str, start: date, end: date
     return len(_distinct(trials, source, start, end))
 
 
+def in_ledger(trials: Iterable[Trial], trial: Trial) -> bool:
+    """Say whether these settings were tried on just these data."""
+    return any(
+        (t.settings, t.source, t.start, t.end) == (trial.settings, trial.source, trial.start, trial.end) for t in trials
+    )
+
+
 def trial_number(trials: Iterable[Trial], trial: Trial) -> int:
     """Return the place of ``trial`` among the different settings tried on its data: 1 for the first.
 

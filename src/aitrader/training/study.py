@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from aitrader.config.schema import Training
+from aitrader.config.schema import Execution, Training
 from aitrader.domain.frames import PREDICTIONS
 from aitrader.errors import InsufficientDataError
 from aitrader.models.passport import (
@@ -29,6 +29,8 @@ from aitrader.panel.panel import Panel
 from aitrader.training.evaluate import evaluate
 from aitrader.training.fit import Fitted, OutOfFold, Recipe, Step, fit_folds, fit_span, golden_rows, train_rows
 from aitrader.training.folds import Fold, Schedule, Span, final_span, walk_forward
+from aitrader.training.labels import entry_prices
+from aitrader.training.ledger import Trial, naive_returns
 from aitrader.training.matrix import Sample
 from aitrader.training.transformers import dump_chain
 
@@ -146,6 +148,24 @@ def write_passport(
         shuffled=study.shuffled,
         trial=trial,
         golden=golden_rows(sample, study.span, study.final),
+    )
+
+
+def make_trial(study: Study, panel: Panel, identity: Identity, execution: Execution) -> Trial:
+    """Return what the trial ledger keeps of a study: its settings, and what following it blindly would have earned."""
+    costs = execution.costs
+    prices = entry_prices(panel, execution.entry)
+    cost = (costs.spread_bps / 2 + costs.commission_bps) / 1e4
+    returns = naive_returns(study.out_of_fold.predictions, prices, horizon=identity.label.horizon, cost=cost)
+    first = study.folds[0].test.first
+    return Trial(
+        settings=identity.settings_hash,
+        model=identity.name,
+        source=identity.data.source,
+        start=identity.data.start,
+        end=identity.data.end,
+        first=_day(panel.sessions[first]),
+        returns=tuple(np.round(returns[first:-1], 8).tolist()),
     )
 
 
