@@ -194,7 +194,7 @@ def test_a_feature_that_breaks_a_rule_is_exit_3(run_cli, outside):
 
     assert ran.code == 3
     assert "it has values before a symbol's first bar" in ran.out
-    assert ran.out.rstrip().endswith("2 features, 15 rules, 1 broken\n  counted: has values")
+    assert ran.out.rstrip().endswith("2 features, 16 rules, 1 broken\n  counted: has values")
     assert run_cli("features", "test", "mine.yaml", "--json").envelope["status"] == "failed"
 
 

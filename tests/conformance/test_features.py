@@ -70,6 +70,8 @@ def test_what_a_rule_does_not_ask_has_a_reason(found):
         ("split put in", "raw level: models refuse it"),
         ("history scaled", "raw level: models refuse it"),
         ("powers of two", "raw level: models refuse it"),
+        ("begun later", "raw level: models refuse it"),
+        ("begun later", "looks back over a window alone"),
         ("has values", "0 on every bar: what it looks for does not happen on the made-up market"),
         ("first value", "no docstring says when values begin"),
         ("bounds", "no docstring says what values lie between"),
@@ -222,8 +224,8 @@ def test_a_build_that_forgets_where_it_stood_is_caught(broken):
             [steps_so_far(panel.slice(a, b)) for a, b in pairwise([0, *cuts, panel.shape[1]])], axis=1
         )
 
-    assert not broken(planted(steps_so_far))
-    assert broken(planted(steps_so_far, parts=anew)) == {"built in parts"}
+    assert broken(planted(steps_so_far)) == {"begun later"}
+    assert broken(planted(steps_so_far, parts=anew)) == {"begun later", "built in parts"}
 
 
 def test_a_lookback_that_is_too_short_is_caught(broken):
@@ -248,6 +250,23 @@ def test_values_that_cannot_be_are_caught(market, values, what):
 
     assert verdict.passed is False
     assert what in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "forgets"),
+    [
+        ("close.ema(100) / close", True),
+        ("(close / close.shift(1) - 1).wilder(60)", True),
+        ("(close / close.shift(1) - 1).cumsum()", False),
+        ("close.cumsum() / close", False),
+    ],
+)
+def test_a_value_that_never_forgets_where_the_history_begins_is_caught(market, text, forgets):
+    subject = subject_of(resolve(["own"], sets={}, custom={"own": text}))
+
+    (verdict,) = verdicts(Trial(subject, market), RULE["begun later"])
+
+    assert verdict.passed is forgets
 
 
 def test_an_event_that_never_happens_is_told(market):

@@ -14,6 +14,12 @@ from aitrader.panel.panel import Panel
 
 Chosen = Sequence[int]
 
+ENDS: Final = 40
+"""Bars at both ends of a history over which what a later beginning changes is averaged."""
+
+KEPT: Final = 0.7
+"""Part of that which may be left at the end: an exponential mean of 200 bars keeps a third of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -190,14 +196,35 @@ def _built_in_parts(trial: Trial, chosen: Chosen) -> Found:
     return trial.differences(chosen, found[list(chosen)], trial.known(chosen))
 
 
+def _begun_later(trial: Trial, chosen: Chosen) -> Found:
+    """Begin the history a quarter later: a recursion forgets where it began, a running sum never does."""
+    begin, broken = trial.market.shape[1] // 4, {}
+    later = trial.values(trial.panel.slice(begin, trial.market.shape[1]), chosen)
+    for place, position in enumerate(chosen):
+        known = trial.full[position][:, begin:]
+        both = np.isfinite(later[place]) & np.isfinite(known)
+        apart = np.abs(np.subtract(later[place], known, where=both, out=np.full_like(known, np.nan)))
+        apart = apart[:, both.any(axis=0)]
+        if not apart.size:
+            continue
+        first, last = np.nanmean(apart[:, :ENDS]), np.nanmean(apart[:, -ENDS:])
+        if last > max(KEPT * first, 0.001 * np.std(known[both])):
+            broken[position] = f"{last:.3g} apart for good where the history begins {begin} bars later"
+    return broken
+
+
 def _has_values(trial: Trial, chosen: Chosen) -> Found:
     """Never infinite, nothing before a symbol's first bar, something at the end, also after one missing bar."""
-    claims = trial.subject.claims
-    reasons = {position: _impossible(trial.full[position], trial.cut, claims[position]) for position in chosen}
-    return {position: reason for position, reason in reasons.items() if reason}
+    broken: dict[int, str | Untold] = {}
+    for position in chosen:
+        values, claim = trial.full[position], trial.subject.claims[position]
+        reason = _impossible(values, trial.cut, claim) or _one_number(values, claim)
+        if reason:
+            broken[position] = reason
+    return broken
 
 
-def _impossible(values: NDArray[np.float32], cut: int, claim: Claim) -> str | Untold:
+def _impossible(values: NDArray[np.float32], cut: int, claim: Claim) -> str:
     if np.isinf(values).any():
         return "a value is infinite"
     if claim.reads_bars and not np.isnan(values[LATE, :LISTED]).all():
@@ -206,6 +233,10 @@ def _impossible(values: NDArray[np.float32], cut: int, claim: Claim) -> str | Un
         return f"no value in the last {values.shape[1] - cut} bars of a symbol that has every bar"
     if (claim.lookback or 0) < GAP_BACK - 10 and np.isnan(values[ONE_GAP, -10:]).all():
         return f"no value in the last 10 bars of a symbol that lacks one bar {GAP_BACK} bars before the end"
+    return ""
+
+
+def _one_number(values: NDArray[np.float32], claim: Claim) -> str | Untold:
     lowest, highest = np.nanmin(values), np.nanmax(values)
     if lowest == highest == 0 and claim.event:
         return Untold("0 on every bar: what it looks for does not happen on the made-up market")
@@ -251,6 +282,10 @@ def _if_exact(claim: Claim) -> str:
     return _if_level_free(claim) or _if_declared(claim)
 
 
+def _if_recursive(claim: Claim) -> str:
+    return _if_level_free(claim) or ("" if claim.lookback is None else "looks back over a window alone")
+
+
 def _if_begin_said(claim: Claim) -> str:
     return "no docstring says when values begin" if claim.first is None else ""
 
@@ -272,6 +307,7 @@ RULES: Final = (
     Rule("level declared", "What follows the level of prices says so.", _level_declared, _if_declared),
     Rule("built incrementally", "A day built alone equals the full build in every bit.", _built_incrementally),
     Rule("built in parts", "A build that goes on from the last one equals it in every bit.", _built_in_parts),
+    Rule("begun later", "Where the history begins is forgotten.", _begun_later, _if_recursive),
     Rule("has values", "Finite or missing, not always missing, and not always the same.", _has_values),
     Rule("first value", "Values begin with the bar that the docstring names.", _first_value_said, _if_begin_said),
     Rule("bounds", "Values lie between the bounds that the docstring names.", _bounds_said, _if_bounds_said),
