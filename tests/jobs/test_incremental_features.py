@@ -490,6 +490,17 @@ def test_many_new_sessions_and_symbols_are_added_in_stretches_that_fit_memory(
     assert max(read) <= len(SYMBOLS) * sessions
 
 
+def test_a_build_of_too_many_patches_is_replaced_by_a_whole_one(tmp_path, whole, monkeypatch):
+    monkeypatch.setattr(feature_builds, "PATCHES", 3)
+    root, parts = Root(tmp_path).until(DAYS[-6]), []
+    for day in DAYS[-6:]:
+        root.until(day, day).build("ema")
+        parts.append(len(keys_of(root)["ema"].part_paths))
+
+    assert parts == [1, 2, 3, 4, 1, 2]
+    assert_same(root.stored(), whole.select("symbol", "session", "ema"))
+
+
 def test_a_damaged_small_part_is_not_folded_but_everything_built_again(tmp_path, whole, monkeypatch):
     monkeypatch.setattr(feature_builds, "DELTAS", 3)
     root = Root(tmp_path).until(DAYS[-6])

@@ -26,25 +26,25 @@ USER_VERSION: Final = 2
 _BUSY_SECONDS: Final = 10.0
 
 _TABLES: Final = """
-CREATE TABLE commits (
+CREATE TABLE IF NOT EXISTS commits (
   version INTEGER PRIMARY KEY, recorded_at TEXT NOT NULL, dataset TEXT NOT NULL, digest TEXT NOT NULL);
-CREATE TABLE files (
+CREATE TABLE IF NOT EXISTS files (
   path TEXT PRIMARY KEY, dataset TEXT NOT NULL, schema_id TEXT NOT NULL, source TEXT NOT NULL,
   rows INTEGER NOT NULL, first TEXT, last TEXT, known_last TEXT, repeats INTEGER NOT NULL,
   content TEXT NOT NULL, sha256 TEXT NOT NULL, footer TEXT NOT NULL, size INTEGER NOT NULL,
   mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL, version INTEGER NOT NULL REFERENCES commits (version));
-CREATE TABLE series (
+CREATE TABLE IF NOT EXISTS series (
   source TEXT NOT NULL, symbol TEXT NOT NULL, adjustment TEXT NOT NULL, assumed INTEGER NOT NULL, as_of TEXT,
   survivors_only INTEGER NOT NULL, hand_picked INTEGER NOT NULL, note TEXT NOT NULL,
   version INTEGER NOT NULL REFERENCES commits (version), PRIMARY KEY (source, symbol, version));
-CREATE TABLE feature_groups (
+CREATE TABLE IF NOT EXISTS feature_groups (
   id TEXT PRIMARY KEY, dataset TEXT NOT NULL, columns TEXT NOT NULL,
   version INTEGER NOT NULL REFERENCES commits (version));
-CREATE TABLE feature_parts (
+CREATE TABLE IF NOT EXISTS feature_parts (
   path TEXT PRIMARY KEY REFERENCES files (path), states TEXT NOT NULL REFERENCES files (path),
   group_id TEXT NOT NULL REFERENCES feature_groups (id), token TEXT NOT NULL,
   version INTEGER NOT NULL REFERENCES commits (version));
-CREATE TABLE feature_builds (
+CREATE TABLE IF NOT EXISTS feature_builds (
   dataset TEXT NOT NULL, group_id TEXT NOT NULL REFERENCES feature_groups (id), source TEXT NOT NULL,
   parts TEXT NOT NULL, states TEXT NOT NULL, last TEXT NOT NULL, lake_version INTEGER NOT NULL, now TEXT,
   version INTEGER NOT NULL REFERENCES commits (version), PRIMARY KEY (group_id, version));

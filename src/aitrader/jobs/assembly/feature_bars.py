@@ -153,9 +153,10 @@ class Bars:
         close, volume = traded["close"], traded["volume"]
         return members(tuple(symbols), close, volume, self._universe, adjusted=adjusted, before=seen)
 
-    def _read(self, columns: Sequence[str], start: date | None) -> Iterator[pl.DataFrame]:
+    def _read(self, columns: Sequence[str], start: date | None, end: date | None = None) -> Iterator[pl.DataFrame]:
         first = max((day for day in (start, self._settings.start) if day is not None), default=None)
-        yield from self.snapshot.bar_parts(columns, source=self.source, start=first, end=self._settings.end)
+        last = min((day for day in (end, self._settings.end) if day is not None), default=None)
+        yield from self.snapshot.bar_parts(columns, source=self.source, start=first, end=last)
 
     def _grids(self, symbols: Sequence[Symbol], sessions: Days) -> tuple[dict[str, Grid], NDArray[np.bool_]]:
         shape = (len(symbols), len(sessions))
@@ -165,11 +166,10 @@ class Bars:
         column_of = np.full(int(days[-1] - days[0]) + 1, -1)
         column_of[days - days[0]] = np.arange(len(days))
         names = pl.Enum([str(symbol) for symbol in symbols])
-        for frame in self._read(["symbol", "session", *PRICES], sessions[0].item()):
+        for frame in self._read(["symbol", "session", *PRICES], sessions[0].item(), sessions[-1].item()):
             place = frame["session"].to_physical().to_numpy() - days[0]
-            inside = (place >= 0) & (place < len(column_of))
             row = frame["symbol"].cast(names, strict=False).to_physical().cast(pl.Int64()).fill_null(-1).to_numpy()
-            column = np.where(inside, column_of[np.where(inside, place, 0)], -1)
+            column = column_of[place]
             kept = (row >= 0) & (column >= 0)
             whole = bool(kept.all())
             at = (row, column) if whole else (row[kept], column[kept])

@@ -34,6 +34,9 @@ DELTAS: Final = 32
 
 FEW: Final = 8
 
+PATCHES: Final = 200
+"""So many parts beyond those of a whole build are replaced by a whole build."""
+
 LEAST: Final = 32
 """Sessions that a slab adds to what is known, however little memory there is."""
 
@@ -107,12 +110,12 @@ class Builder:
             self._mark(todo)
             return {}
         todo.unit.program.prepare(lambda done, total: self._progress(Progress("kernels", done, total, "compiled once")))
-        if not todo.anew:
+        if not todo.anew and _patches(todo) < PATCHES:
             try:
                 return self._further(todo)
             except _Damaged:
-                todo = replace(todo, states=None, scratch=())
-        return self._anew(todo)
+                pass
+        return self._anew(replace(todo, states=None, scratch=()))
 
     def _mark(self, todo: Todo) -> None:
         """Note that a build without news has seen all of the lake, for the symbols and sessions that are wanted."""
@@ -138,8 +141,9 @@ class Builder:
             if waiting:
                 self._store.keep(columns, waiting, token)
                 self._progress(Progress("features", len(parts), len(parts) + 1, f"{len(todo.unit.specs)} features"))
-            waiting = (part, self._store.states(columns, after))
-            parts.append(waiting[0].path)
+            parts.append(part.path)
+            noted = replace(after, notes={**after.notes, "parts": len(parts)})
+            waiting = (part, self._store.states(columns, noted))
             states.append(waiting[1].path)
         self._complete(todo, parts, states[-1:] if across else states, waiting)
         return counts.coverage()
@@ -210,7 +214,8 @@ class Builder:
                 files.append(part)
                 rows.append(new)
         own = table([part.select(rows[-1].columns) for part in rows])
-        states = self._store.states(todo.unit.columns, States(own, todo.sessions, self._notes(todo, whole)))
+        notes = {**self._notes(todo, whole), "parts": len(build.part_paths) - _patches(todo)}
+        states = self._store.states(todo.unit.columns, States(own, todo.sessions, notes))
         self._complete(todo, [*paths, *(file.path for file in files)], [states.path], [*files, states])
         return counts.coverage()
 
@@ -355,6 +360,14 @@ class _Counts:
     def coverage(self) -> dict[str, float]:
         bars = self._bars
         return {key: int(known) / bars if bars else 0.0 for key, known in zip(self._keys, self._values, strict=True)}
+
+
+def _patches(todo: Todo) -> int:
+    """Return how many parts were added to a build since it was built as a whole."""
+    assert todo.unit.build is not None
+    assert todo.states is not None
+    parts = len(todo.unit.build.part_paths)
+    return parts - int(todo.states.notes.get("parts", parts))
 
 
 def _done(

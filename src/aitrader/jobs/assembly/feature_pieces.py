@@ -25,7 +25,7 @@ class Means:
     place: Place | None = None
 
 
-Piece = tuple[slice, Values, States]
+Computed = tuple[slice, Values, States]
 """Some symbols, their values, and their states after the last session, by expression."""
 
 
@@ -44,7 +44,7 @@ class Work:
     resume: pl.DataFrame | None
     means: Means
 
-    def at_once(self, rows: Sequence[slice]) -> Iterator[Piece]:
+    def at_once(self, rows: Sequence[slice]) -> Iterator[Computed]:
         """Compute all symbols together; yield them as cut."""
         every = slice(0, rows[-1].stop)
         values = np.empty(self._shape(every), dtype=np.float32)
@@ -53,7 +53,7 @@ class Work:
             own = {digest: State(state.lag, state.values[cut]) for digest, state in states.items()}
             yield cut, values[:, cut], own
 
-    def one_by_one(self, rows: Sequence[slice]) -> Iterator[Piece]:
+    def one_by_one(self, rows: Sequence[slice]) -> Iterator[Computed]:
         """Compute pieces in order, a few ahead of the one in use.
 
         Values stand in buffers that are used again: they are overwritten once the next are asked for.
