@@ -221,8 +221,8 @@ def range_expansion(high: Expr, low: Expr, close: Expr, *, bars: int = 20) -> Ex
 def choppiness(high: Expr, low: Expr, close: Expr, *, bars: int = 14) -> Expr:
     """Sum of the true ranges over the range of all ``bars`` bars, on a logarithmic scale.
 
-    Unit: percent, near 0 in a trend and 100 in a sideways market. NaN until ``bars + 1`` bars are there, and where the
-    range is 0.
+    Unit: percent, near 0 in a trend, 100 in a sideways market, and more where the window begins with a gap. NaN until
+    ``bars + 1`` bars are there, and where the range is 0.
 
     Source: Dreiss (1993), Choppiness Index; TradingView, Choppiness Index.
     """
