@@ -1,7 +1,7 @@
 """``aitrader backfill``: bars and corporate actions into the lake."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, Unpack
 
 import typer
 
@@ -15,35 +15,39 @@ if TYPE_CHECKING:
 _FILES = "Your own files (--source files)"
 
 
-@command
-def backfill(  # noqa: PLR0913, PLR0917 - each parameter is an option of the command
-    run: Run,
-    source: Annotated[str | None, typer.Option(help="Where from; default: data.source.", metavar="NAME")] = None,
-    symbols: Symbols = None,
-    start: StartDate = None,
-    end: EndDate = None,
+class Reading(TypedDict):
+    """How your own files are read; None: found out from the file, or by default."""
+
     path: Annotated[
         Path | None, typer.Option(help="A CSV or Parquet file, or a folder of them.", rich_help_panel=_FILES)
-    ] = None,
+    ]
     pattern: Annotated[
-        str | None,
-        typer.Option(help="One file per symbol, named like '{symbol}.csv'.", rich_help_panel=_FILES),
-    ] = None,
+        str | None, typer.Option(help="One file per symbol, named like '{symbol}.csv'.", rich_help_panel=_FILES)
+    ]
     columns: Annotated[
         str | None,
         typer.Option(
             "--map", help="Column names: Day=date,'Adj Close'=adj_close.", metavar="THEIRS=OURS", rich_help_panel=_FILES
         ),
-    ] = None,
+    ]
     date_format: Annotated[
         str | None,
         typer.Option(help="How dates are written, such as %d/%m/%Y; default: found out.", rich_help_panel=_FILES),
-    ] = None,
+    ]
     adjustment: Annotated[
-        str | None,
-        typer.Option(help="What prices are corrected for: raw, split or total.", rich_help_panel=_FILES),
-    ] = None,
+        str | None, typer.Option(help="What prices are corrected for: raw, split or total.", rich_help_panel=_FILES)
+    ]
+
+
+@command
+def backfill(
+    run: Run,
+    source: Annotated[str | None, typer.Option(help="Where from; default: data.source.", metavar="NAME")] = None,
+    symbols: Symbols = None,
+    start: StartDate = None,
+    end: EndDate = None,
     dry_run: DryRun = False,
+    **reading: Unpack[Reading],
 ) -> Outcome:
     """Fetch bars and corporate actions into the lake.
 
@@ -54,19 +58,12 @@ def backfill(  # noqa: PLR0913, PLR0917 - each parameter is an option of the com
     from aitrader.jobs.backfill import Wanted
     from aitrader.jobs.backfill import backfill as job
 
-    options: dict[str, Any] = {
-        "path": str(path.expanduser().resolve()) if path else None,
-        "pattern": pattern,
-        "columns": column_names(columns) if columns else None,
-        "date_format": date_format,
-        "adjustment": adjustment,
-    }
     wanted = Wanted(
         source=source,
         symbols=listed(symbols),
         start=start,
         end=end,
-        options={name: value for name, value in options.items() if value is not None},
+        options=_settings(reading),
         dry_run=dry_run,
         now=run.now,
         run_id=run.run_id,
@@ -75,6 +72,17 @@ def backfill(  # noqa: PLR0913, PLR0917 - each parameter is an option of the com
     report = job(run.config, run.root, wanted, secret=run.loaded.secret, clock=run.clock, progress=run.progress)
     shown = [_plan(report)] if report.dry_run else [_result(report)]
     return Outcome(report, shown, report.warnings, status=report.status)
+
+
+def _settings(reading: Reading) -> dict[str, Any]:
+    """Return what was given, as the settings of the source."""
+    path, columns = reading["path"], reading["columns"]
+    given = {
+        **reading,
+        "path": str(path.expanduser().resolve()) if path else None,
+        "columns": column_names(columns) if columns else None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def column_names(text: str) -> dict[str, str]:

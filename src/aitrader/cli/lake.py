@@ -1,7 +1,7 @@
 """`aitrader lake`: list, verify and export what the lake holds."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypedDict, Unpack
 
 import typer
 
@@ -69,16 +69,22 @@ def verify(
     )
 
 
+class Rows(TypedDict):
+    """Which rows to export; None: all."""
+
+    feature_set: Annotated[str | None, typer.Option("--feature-set", help="Only the features of this set.")]
+    symbols: Symbols
+    start: StartDate
+    end: EndDate
+
+
 @command
-def export(  # noqa: PLR0913, PLR0917  (one parameter per option of the command line)
+def export(
     run: Run,
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A name as `aitrader lake ls` prints it.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Ends in .parquet or .csv.")],
-    feature_set: Annotated[str | None, typer.Option("--feature-set", help="Only the features of this set.")] = None,
-    symbols: Symbols = None,
-    start: StartDate = None,
-    end: EndDate = None,
     as_of: AsOf = None,
+    **rows: Unpack[Rows],
 ) -> Outcome:
     """Write a dataset to a .parquet or .csv file.
 
@@ -86,7 +92,7 @@ def export(  # noqa: PLR0913, PLR0917  (one parameter per option of the command 
     """
     from aitrader.jobs import lake
 
-    cut = lake.Cut(feature_set, listed(symbols), start, end)
+    cut = lake.Cut(rows["feature_set"], listed(rows["symbols"]), rows["start"], rows["end"])
     exported = lake.export(run.config, run.lake_path, dataset, out, cut, as_of=as_of, now=run.now)
     row = (exported.dataset, exported.rows, exported.symbols, exported.first, exported.last, exported.out)
     return Outcome(

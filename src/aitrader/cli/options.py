@@ -20,15 +20,17 @@ show; it prints nothing and catches nothing::
 
 Its line in ``cli.app.COMMANDS``: ``"train": ("aitrader.cli.train", "Train the models ...")``. A group is a module
 with a table of its own: ``COMMANDS = {"ls": ("aitrader.cli.lake:ls", "List what the lake holds.")}``; its functions
-stand in the same module. The job raises from ``aitrader.errors``; the frame turns that into two lines and the exit
-code. A result that is no error but fails (a gate, a validation) returns ``Outcome(..., status="failed", exit_code=3)``.
+stand in the same module. Options that belong together may be a ``TypedDict`` of annotated fields, taken as
+``**group: Unpack[Group]``; one that is not given is None. The job raises from ``aitrader.errors``; the frame turns that
+into two lines and the exit code. A result that is no error but fails (a gate, a validation) returns
+``Outcome(..., status="failed", exit_code=3)``.
 """
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args, get_type_hints
 
 import typer
 
@@ -141,9 +143,21 @@ def common_of(context: typer.Context) -> Common:
     return Common(**given, sets=tuple(sets), verbose=verbose)
 
 
+def _options(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """Return the parameter itself, or one for each field of its group."""
+    if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+        return [parameter]
+    (group,) = get_args(parameter.annotation)
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in get_type_hints(group, include_extras=True).items()
+    ]
+
+
 def command(function: Callable[..., Outcome]) -> Callable[..., int]:
     """Make a function of (run, its own options) into a command with the common options; see the module's text."""
-    own = list(inspect.signature(function).parameters.values())[1:]
+    _, *taken = inspect.signature(function).parameters.values()
+    own = [option for parameter in taken for option in _options(parameter)]
 
     def run_command(context: typer.Context, **values: Any) -> int:
         frame: Frame = context.obj
