@@ -10,9 +10,9 @@ from aitrader.cli.emergency_shutdown import _book
 from aitrader.cli.render import show, table
 from aitrader.cli.tables import order_table, percent, shares, usd, without_empty
 from aitrader.domain.symbols import Symbol
+from aitrader.domain.wording import counted
 from aitrader.jobs.assembly.orders import OrderLine
 from aitrader.jobs.emergency_shutdown import BookReport
-from aitrader.reports.figures import counted
 
 IDS = tuple(f"at-main-20130807-leaders-{symbol}-buy-e-{number}" for number, symbol in enumerate(("AA", "AMGN"), 1))
 

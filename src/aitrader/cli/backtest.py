@@ -6,7 +6,8 @@ import typer
 
 from aitrader.cli.options import AsOf, EndDate, Outcome, Run, StartDate, command
 from aitrader.cli.render import colored, table
-from aitrader.reports.figures import Unit, counted, show
+from aitrader.domain.wording import counted
+from aitrader.reports.figures import Unit, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import typer
 
 from aitrader.cli.options import DryRun, Outcome, Run, Symbols, command, listed
 from aitrader.cli.render import table
-from aitrader.reports.figures import counted
+from aitrader.domain.wording import counted
 
 Sets = Annotated[
     list[str] | None,

@@ -7,7 +7,7 @@ import typer
 
 from aitrader.cli.options import Outcome, Run, command, listed
 from aitrader.cli.render import colored, table
-from aitrader.reports.figures import counted
+from aitrader.domain.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import typer
 
 from aitrader.cli.options import Outcome, Run, command, instant, listed
 from aitrader.cli.render import colored, table
-from aitrader.reports.figures import counted
+from aitrader.domain.wording import counted
 
 COMMANDS: Final = {
     "ls": ("aitrader.cli.journal:ls", "List rows of the journal."),

@@ -7,7 +7,7 @@ import typer
 
 from aitrader.cli.options import AsOf, EndDate, Outcome, Run, StartDate, Symbols, command, listed
 from aitrader.cli.render import colored, table
-from aitrader.reports.figures import counted
+from aitrader.domain.wording import counted
 
 COMMANDS: Final = {
     "ls": ("aitrader.cli.lake:ls", "List the datasets and series of the lake."),

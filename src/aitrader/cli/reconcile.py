@@ -6,7 +6,7 @@ import typer
 
 from aitrader.cli.options import Outcome, Run, command
 from aitrader.cli.render import colored, table
-from aitrader.reports.figures import counted
+from aitrader.domain.wording import counted
 
 if TYPE_CHECKING:
     from aitrader.jobs.reconcile import Reconciliation

@@ -7,7 +7,7 @@ import typer
 from aitrader.cli.options import DryRun, Outcome, Run, command
 from aitrader.cli.render import colored, table
 from aitrader.cli.tables import order_table, percent, usd
-from aitrader.reports.figures import counted
+from aitrader.domain.wording import counted
 
 if TYPE_CHECKING:
     from aitrader.jobs.trade import TradeReport

@@ -7,8 +7,8 @@ import typer
 
 from aitrader.cli.options import Outcome, Run, command, listed
 from aitrader.cli.render import colored, table, width
+from aitrader.domain.wording import counted
 from aitrader.errors import UsageError
-from aitrader.reports.figures import counted
 
 if TYPE_CHECKING:
     from aitrader.jobs.checks.controls import Control, ControlsReport

@@ -17,6 +17,7 @@ from aitrader.domain.frames import Adjustment
 from aitrader.domain.receipts import Receipt
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
+from aitrader.domain.wording import counted
 from aitrader.errors import DataFetchError
 from aitrader.jobs.assembly.fetching import (
     AFTER_ALL,
@@ -41,7 +42,6 @@ from aitrader.jobs.receipt import versions, write_receipt
 from aitrader.lake.catalog import NAME as CATALOG
 from aitrader.lake.quality import admit, reasons
 from aitrader.lake.store import Lake
-from aitrader.reports.figures import counted
 from aitrader.sources.source import BarSource, Context, Fetched, Listing, SecretOf, no_secret
 
 BARS: Final = "bars/1d"

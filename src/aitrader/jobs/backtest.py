@@ -30,6 +30,7 @@ from aitrader.disk.files import write_text
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.domain.receipts import Receipt
 from aitrader.domain.symbols import Symbol
+from aitrader.domain.wording import counted
 from aitrader.envelope import jsonable
 from aitrader.errors import LakeError
 from aitrader.jobs.assembly.data import open_lake
@@ -41,7 +42,6 @@ from aitrader.lake.model_store import ModelStore
 from aitrader.lake.studies import append_line, read_lines
 from aitrader.models.passport import digest
 from aitrader.reports.backtest import BacktestView, Doubt, Figure, HaltView, ModelLine, Warned, render
-from aitrader.reports.figures import counted
 from aitrader.training.ledger import Trial, count_trials, read_trials
 
 

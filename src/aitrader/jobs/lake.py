@@ -13,6 +13,7 @@ from aitrader.config.schema import Config
 from aitrader.disk.files import replacing
 from aitrader.domain.frames import Adjustment
 from aitrader.domain.symbols import parse_symbol
+from aitrader.domain.wording import counted
 from aitrader.errors import LakeError, UsageError
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.lake.files import write_parquet
@@ -22,7 +23,6 @@ from aitrader.lake.store import Lake
 from aitrader.lake.verify import Verification
 from aitrader.lake.verify import verify as check
 from aitrader.registry import unknown_name
-from aitrader.reports.figures import counted
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """First characters that make a spreadsheet run a cell instead of showing it."""

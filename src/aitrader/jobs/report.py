@@ -17,6 +17,7 @@ from aitrader.disk.files import write_text
 from aitrader.domain.events import FillBooked
 from aitrader.domain.receipts import Receipt
 from aitrader.domain.symbols import Symbol
+from aitrader.domain.wording import counted
 from aitrader.engine.decide import closes
 from aitrader.envelope import jsonable
 from aitrader.errors import LakeError, UsageError
@@ -24,7 +25,6 @@ from aitrader.jobs.assembly.book import OpenBook, Visit, open_book
 from aitrader.jobs.assembly.day import Around, Closes, day_of, sessions_of
 from aitrader.jobs.receipt import versions, write_receipt
 from aitrader.reports.daily import DailyView, render, warned
-from aitrader.reports.figures import counted
 
 
 @dataclass(frozen=True, slots=True)

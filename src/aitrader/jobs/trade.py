@@ -12,6 +12,7 @@ from aitrader.config.schema import Config
 from aitrader.domain.events import DecisionMade, DecisionRefused, Event, FillBooked, Latch, OrderSending
 from aitrader.domain.receipts import Receipt
 from aitrader.domain.symbols import Symbol
+from aitrader.domain.wording import counted
 from aitrader.engine.decide import combined
 from aitrader.engine.loop import turn
 from aitrader.engine.recovery import settle
@@ -27,7 +28,6 @@ from aitrader.jobs.assembly.trading import strategies
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.jobs.receipt import versions, write_receipt
 from aitrader.live.session import Appointment, Stand
-from aitrader.reports.figures import counted
 
 _STAYED: Final = frozenset({"refused", "rejected", "planned", "absent"})
 """What is said of an order that is not at the account."""

@@ -8,9 +8,10 @@ from decimal import Decimal
 import numpy as np
 
 from aitrader.domain.symbols import Symbol
+from aitrader.domain.wording import counted
 from aitrader.reports.backtest import Level, Warned
 from aitrader.reports.charts import Series, lines
-from aitrader.reports.figures import Unit, counted
+from aitrader.reports.figures import Unit
 from aitrader.reports.page import render_page
 
 

@@ -42,15 +42,6 @@ def amount(shares: Decimal) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", MINUS)
 
 
-def counted(number: int, name: str) -> str:
-    """Return a number of things, in the plural unless it is one.
-
-    >>> counted(1, "order"), counted(0, "fill")
-    ('1 order', '0 fills')
-    """
-    return f"{number:,} {name}{'' if number == 1 else 's'}"
-
-
 def plain(text: object) -> str:
     """Return ``text`` without control, escape, bidirectional or line-breaking characters: each becomes U+FFFD.
 

@@ -15,13 +15,13 @@ from aitrader.domain.clock import Clock
 from aitrader.domain.frames import Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
+from aitrader.domain.wording import counted
 from aitrader.errors import InsufficientDataError
 from aitrader.jobs.assembly.groups import read_groups
 from aitrader.lake.adjust import forward
 from aitrader.lake.snapshot import Snapshot
 from aitrader.lake.store import Lake
 from aitrader.panel.panel import Panel
-from aitrader.reports.figures import counted
 from aitrader.trace import spanned
 from aitrader.universe.membership import members, select
 

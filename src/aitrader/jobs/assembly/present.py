@@ -10,6 +10,7 @@ from aitrader.config.schema import Config
 from aitrader.domain.events import ActionBooked
 from aitrader.domain.snapshot import MarketSnapshot
 from aitrader.domain.symbols import Symbol
+from aitrader.domain.wording import counted
 from aitrader.engine.history import History, Matrices
 from aitrader.errors import RefusedError
 from aitrader.jobs.assembly.data import Market, decision_session, market
@@ -17,7 +18,6 @@ from aitrader.jobs.assembly.opinions import Eye, ModelUsed, doubts
 from aitrader.jobs.assembly.venue import LakeVenue
 from aitrader.lake.model_store import ModelStore
 from aitrader.lake.store import Lake
-from aitrader.reports.figures import counted
 from aitrader.strategies.strategy import Strategy
 from aitrader.universe.coverage import coverage
 

@@ -17,6 +17,7 @@ from aitrader.domain.orders import Refusal
 from aitrader.domain.positions import Book
 from aitrader.domain.snapshot import MarketSnapshot
 from aitrader.domain.symbols import Symbol
+from aitrader.domain.wording import counted
 from aitrader.engine.decide import closes, combined, decide, places
 from aitrader.engine.history import History
 from aitrader.engine.inference import Predictor
@@ -30,7 +31,6 @@ from aitrader.jobs.progress import Progress, Report
 from aitrader.lake.model_store import ModelStore
 from aitrader.panel.expr import Expr
 from aitrader.panel.plan import looks_across
-from aitrader.reports.figures import counted
 from aitrader.risk.exposure import RiskContext
 from aitrader.risk.review import review
 from aitrader.scanners.scanner import Contributions, Scanner, ScanView

@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 
 from aitrader.domain.frames import Adjustment
+from aitrader.domain.wording import counted
 from aitrader.jobs.assembly.data import Market, decision_session, market
 from aitrader.jobs.checks.bench import Bench
 from aitrader.jobs.checks.check import Check, Finding, failed, listed, passed, skipped, warned
 from aitrader.jobs.progress import Progress
 from aitrader.lake.quality import admit
 from aitrader.lake.verify import verify
-from aitrader.reports.figures import counted
 from aitrader.universe.coverage import coverage as measure
 
 CUTS: Final = (0.5, 0.9)

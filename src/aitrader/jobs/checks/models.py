@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Final
 
+from aitrader.domain.wording import counted
 from aitrader.engine.inference import check_features, check_window, load_checked, own_rows
 from aitrader.errors import AitraderError
 from aitrader.jobs.assembly.data import decision_session, market
@@ -12,7 +13,6 @@ from aitrader.jobs.checks.bench import Bench
 from aitrader.jobs.checks.check import Check, Finding, failed, passed, skipped, warned
 from aitrader.lake.model_store import StoredVersion
 from aitrader.models.passport import Passport, read_passport
-from aitrader.reports.figures import counted
 from aitrader.training.study import panel_hash
 
 

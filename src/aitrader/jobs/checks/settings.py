@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from aitrader.config.schema import Config
 from aitrader.config.section import parse_section
+from aitrader.domain.wording import counted
 from aitrader.errors import AitraderError
 from aitrader.features.sets import SETS
 from aitrader.jobs.assembly.learning import feature_set
@@ -15,7 +16,6 @@ from aitrader.jobs.checks.bench import Bench
 from aitrader.jobs.checks.check import Check, Finding, failed, passed, skipped, warned
 from aitrader.models import MODELS
 from aitrader.registry import lookup
-from aitrader.reports.figures import counted
 from aitrader.sources import SOURCES
 from aitrader.strategies.model_driven import ModelDriven
 from aitrader.strategies.strategy import Strategy

@@ -5,6 +5,7 @@ Everything is looked at in memory; a book that never began is looked at as it wo
 
 from typing import Final
 
+from aitrader.domain.wording import counted
 from aitrader.engine.decide import decide
 from aitrader.errors import RefusedError
 from aitrader.jobs.assembly.book import JOURNAL
@@ -14,7 +15,6 @@ from aitrader.jobs.assembly.trading import rules_of, strategies
 from aitrader.jobs.checks.bench import Bench
 from aitrader.jobs.checks.check import Check, Finding, failed, listed, passed, warned
 from aitrader.journal.database import DatabaseJournal
-from aitrader.reports.figures import counted
 
 
 def account(bench: Bench) -> Finding:
