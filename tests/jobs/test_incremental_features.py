@@ -350,6 +350,16 @@ def test_fewer_symbols_leave_what_is_stored_and_more_are_added_to_it(tmp_path, w
     assert_same(root.stored(), whole.select("symbol", "session", "ema"))
 
 
+def test_pieces_of_which_no_symbol_is_wanted_are_left_out(tmp_path, whole, monkeypatch):
+    monkeypatch.setattr(feature_builds, "PIECE_BYTES", 1)
+    root = Root(tmp_path).until(DAYS[-1])
+
+    root.build("momentum_rank", symbols=["S03", "S07"])
+
+    chosen = whole.filter(pl.col("symbol").is_in(["S03", "S07"]))
+    assert_same(root.stored(), chosen.select("symbol", "session", "momentum_rank"))
+
+
 def test_bars_of_another_source_change_nothing(root):
     before = keys_of(root)
     other = BARS_OF.filter(symbol="S01").with_columns(pl.lit("other").alias("source"))

@@ -61,6 +61,8 @@ class PartStream:
     @spanned("write features")
     def write(self, symbols: Sequence[str], values: NDArray[np.float32]) -> None:
         """Add values of shape (names, symbols, sessions), C order, as one row group; symbols come in their order."""
+        if not symbols:
+            return
         rows = len(symbols) * len(self._sessions)
         codes = np.repeat(np.arange(len(symbols), dtype=np.int32), len(self._sessions))
         names = pl.Series(list(symbols), dtype=pl.String()).to_arrow()
