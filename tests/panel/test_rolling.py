@@ -212,3 +212,15 @@ def test_a_window_far_longer_than_the_series_costs_no_more_than_the_series(value
     assert np.isnan(value(X.median(10**8), x=x)).all()
     assert np.isnan(value(X.quantile(41, 0.3), x=x)).all()
     np.testing.assert_array_equal(value(X.quantile(41, 0.3, 40), x=x), value(X.quantile(40, 0.3), x=x))
+
+
+@pytest.mark.parametrize("name", ["var", "std"])
+def test_a_single_bar_without_a_value_has_no_spread(value, name):
+    got = value(getattr(X, name)(1, ddof=0), x=[1.0, np.nan, 3.0])[0]
+
+    np.testing.assert_equal(got, np.array([0, np.nan, 0], np.float32))
+
+
+@pytest.mark.parametrize("expr", [X.ema(2).std(1), X.corr(Y.ema(2), 1), X.cumsum().slope(1), X.wilder(2).kurt(1, 1)])
+def test_what_a_single_bar_cannot_tell_of_a_recursive_series_is_missing(value, expr):
+    assert np.isnan(value(expr, x=[1.0, 2.0, 3.0], y=[1.0, 3.0, 3.0])).all()

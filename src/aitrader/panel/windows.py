@@ -51,7 +51,11 @@ class Window:
         return self.to.merges(f"merge_m{order}", zeros, *lower, partial=self.partial, counts=self.counts)
 
     def _zeros(self) -> int:
-        return self.to.add("fill", params=(0.0,))
+        """Return what all distances of one bar are: 0, and NaN in a window of one bar that lacks a value."""
+        zeros = self.to.add("fill", params=(0.0,))
+        for series in self.series if self.bars == 1 else ():
+            zeros = self.to.add("both", zeros, series)
+        return zeros
 
     def _counted(self, op: str, statistic: int, spread: int, extra: float = 0.0) -> int:
         counts = () if self.counts is None else (self.counts(self.bars),)

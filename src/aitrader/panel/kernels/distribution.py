@@ -1,26 +1,10 @@
-"""Further statistics of a window: products, falls, fixed weights, tails, and the shape of its values."""
+"""Further statistics of a window: falls, fixed weights, tails, and the shape of its values."""
 
 import math
 
 import numpy as np
 
 from aitrader.panel.kernels.kernel import WROTE, inlined, kernel, registers
-
-
-@kernel("merge_product", reach=lambda numbers, place: int(numbers[2]) if place % 2 else 0)
-def merge_product(cells, size, inputs, outs, numbers, memory, leads):
-    """Product of a window from those of its newer and its older part, as ``merging``."""
-    grids = registers(cells, size)
-    now, past, out = grids[inputs[0]], grids[inputs[1]], grids[outs[0]]
-    symbols, bars = out.shape
-    cut = min(int(numbers[2]), bars)
-    for symbol in range(symbols):
-        newer, older, row = now[symbol, cut:], past[symbol], out[symbol, cut:]
-        for bar in range(cut):
-            out[symbol, bar] = now[symbol, bar] if numbers[3] > 0.0 else np.nan
-        for bar in range(bars - cut):
-            row[bar] = newer[bar] * older[bar]
-    return WROTE
 
 
 @kernel("merge_fall", reach=lambda numbers, place: int(numbers[0]) if place % 2 else 0)

@@ -33,6 +33,11 @@ def _sum(now, past, n, m, extra):
 
 
 @inlined
+def _product(now, past, n, m, extra):
+    return now[0] * past[0]
+
+
+@inlined
 def _weighted(now, past, n, m, extra):
     """Weights rise from 1 at the oldest bar: the newer part's lie ``extra``, the older part's length, higher."""
     return past[0] + (now[0] + now[1] * extra)
@@ -191,6 +196,7 @@ def _shift(numbers: tuple[Any, ...], place: int) -> int:
 
 for _name, _body in {
     "merge_sum": _sum,
+    "merge_product": _product,
     "merge_mean": _mean,
     "merge_m2": _m2,
     "merge_m3": _m3,
