@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from aitrader.config.schema import Config
 from aitrader.errors import UnknownNameError
 from aitrader.features.conformance.market import made_up
 from aitrader.features.conformance.rules import RULES, verdicts
@@ -12,6 +13,7 @@ from aitrader.features.conformance.subject import subject_of
 from aitrader.features.conformance.trial import Trial
 from aitrader.features.feature import FEATURES, PLUGINS, load, spec_of
 from aitrader.features.resolve import resolve
+from aitrader.jobs.features import list_features
 from aitrader.lake.adjust import forward
 
 GOOD = '''
@@ -120,6 +122,23 @@ def test_a_name_that_a_broken_plug_in_might_have_brought_says_so(install):
         resolve(["acme_gap"], sets={}, custom={})
 
     assert "The plug-in broken brings no features: ModuleNotFoundError" in caught.value.fix
+
+
+def test_the_family_of_a_broken_plug_in_says_so(install):
+    install("broken_features", "import no_such_package_anywhere\n", "broken")
+
+    with pytest.raises(UnknownNameError, match="feature family 'broken'") as caught:
+        list_features(Config(), family="broken")
+
+    assert "The plug-in broken brings no features: ModuleNotFoundError" in caught.value.fix
+
+
+def test_what_a_plug_in_prints_is_no_part_of_a_command_s_output(install, capsys):
+    install("loud_features", "print('hello')\n" + GOOD)
+
+    load()
+
+    assert capsys.readouterr() == ("", "hello\n")
 
 
 def test_two_plug_ins_of_one_name_are_both_refused(install):

@@ -10,7 +10,9 @@ registers them; they form a family under the entry point's name.
 import inspect
 import logging
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib import import_module
@@ -182,7 +184,8 @@ def _joined(point: EntryPoint, values: Sequence[str]) -> str:
     try:
         if point.name in FAMILIES or len(values) > 1:
             raise TypeError(f"{point.name} is also {'a family of ours' if point.name in FAMILIES else values}")
-        point.load()
+        with redirect_stdout(sys.stderr):  # a command's own output may be read by a program
+            point.load()
         own = {name: known for name, known in FEATURES.items() if name not in before or _from(point, known)}
         for name, known in own.items():
             refuse_depth(known.expression())

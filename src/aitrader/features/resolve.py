@@ -116,7 +116,7 @@ class _Chooser:
             raise ConfigError(f"{name!r} is not a feature with settings.", fix=_CALLS)
         matching = [known for known in (*self.features, *self.custom) if fnmatchcase(known, name)]
         if not matching:
-            raise self.unknown("feature or set", name, {*self.features, *self.custom, *self.sets})
+            raise unknown("feature or set", name, {*self.features, *self.custom, *self.sets})
         return self.items(matching, inside)
 
     def set_(self, name: str, inside: tuple[str, ...]) -> list[FeatureSpec]:
@@ -131,23 +131,16 @@ class _Chooser:
     def family(self, pattern: str) -> list[FeatureSpec]:
         families = {known.family for known in self.features.values()}
         if not any(fnmatchcase(family, pattern) for family in families):
-            raise self.unknown("feature family", pattern, families)
+            raise unknown("feature family", pattern, families)
         members = [known for known in self.features.values() if fnmatchcase(known.family, pattern)]
         specs = [spec_of(known, market=self.market) for known in members if not known.raw_level]
         return [spec for spec in specs if not groups_of(spec.expr)]
-
-    def unknown(self, what: str, name: str, known: Collection[str]) -> UnknownNameError:
-        """Return the error for a name, which may be missing because a plug-in is broken."""
-        error = unknown_name(what, name, known)
-        for plugin, reason in PLUGINS.items():
-            error.fix += f" The plug-in {plugin} brings no features: {reason}." if reason else ""
-        return error
 
     def with_settings(self, name: str, settings: Mapping[str, Any] | None) -> FeatureSpec:
         if name not in self.features:
             if name in self.custom or name in self.sets or name.startswith(FAMILY):
                 raise ConfigError(f"{name!r} takes no settings.", fix="Only built-in features have settings.")
-            raise self.unknown("feature", name, self.features)
+            raise unknown("feature", name, self.features)
         known = self.features[name]
         try:
             return spec_of(known, _typed(known, settings or {}), market=self.market)
@@ -192,6 +185,14 @@ class _Chooser:
                 raise
             raise ConfigError(f"features.custom.{name}: {error}", fix=error.fix) from error
         return self.read[name]
+
+
+def unknown(what: str, name: str, known: Collection[str]) -> UnknownNameError:
+    """Return the error for a feature's or family's name, which may be missing because a plug-in is broken."""
+    error = unknown_name(what, name, known)
+    for plugin, reason in PLUGINS.items():
+        error.fix += f" The plug-in {plugin} brings no features: {reason}." if reason else ""
+    return error
 
 
 def _settings_of(item: str, text: str) -> dict[str, str]:

@@ -19,14 +19,13 @@ from aitrader.features.conformance.subject import subject_of
 from aitrader.features.conformance.trial import Trial
 from aitrader.features.feature import PLUGINS, FeatureSpec, Setting, load
 from aitrader.features.formula import formula
-from aitrader.features.resolve import resolve
+from aitrader.features.resolve import resolve, unknown
 from aitrader.features.said import filled
 from aitrader.features.sets import SETS
 from aitrader.jobs.progress import Progress, Report, silent
 from aitrader.lake.adjust import forward
 from aitrader.panel.panel import GROUPS, Panel
 from aitrader.panel.plan import columns_of, plan, walk
-from aitrader.registry import unknown_name
 
 MEASURED: Final = (64, 2520)
 """Symbols and sessions of the panel that ``--measure`` runs on; ten years."""
@@ -127,7 +126,7 @@ def list_features(config: Config, *, family: str | None = None, chosen: Sequence
         families = {spec.family for spec in specs}
         specs = tuple(spec for spec in specs if fnmatchcase(spec.family, family))
         if not specs:
-            raise unknown_name("feature family", family, families)
+            raise unknown("feature family", family, families)
     sets = [SetLine(name, len(_resolved(config, own, [name])), name in SETS) for name in (*SETS, *own.sets)]
     return FeatureList(tuple(map(_line, specs)), tuple(sets), _plugin_warnings())
 
