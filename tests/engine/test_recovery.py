@@ -233,7 +233,7 @@ def test_a_fill_told_late_is_booked_before_the_split_that_comes_after_it(bench, 
 def test_an_order_of_somebody_else_is_refused_and_told(two, approved):
     book = two()
     book.account.submit(approved("by-hand", "B", 3))
-    with pytest.raises(RefusedError, match="has 1 orders that this journal never sent"):
+    with pytest.raises(RefusedError, match="has 1 order that this journal never sent"):
         book.run(1)
 
     state = State.of(book.journal.events())

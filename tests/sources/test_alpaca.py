@@ -198,7 +198,7 @@ def test_actions_that_are_not_understood_are_named(source, vendor):
     }
 
     assert (
-        "2 corporate actions were not understood: AAPL spin_offs, AAPL forward_splits"
+        "2 corporate actions not understood: AAPL spin_offs, AAPL forward_splits"
         in (source.fetch(["AAPL"], START, END).notices[0])
     )
 

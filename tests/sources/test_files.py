@@ -126,7 +126,7 @@ def test_numbers_with_thousands_separators_are_read_and_others_become_null_with_
     assert fetched.bars["open"].to_list() == [1234.5, None]
     assert fetched.bars["volume"].to_list() == [1_000_000.0, 5.0]
     assert fetched.bars["close"].to_list() == [2.0, None]
-    assert listing.notices == ("prices.csv, column 'close': 1 values are not numbers, for example 'dear'.",)
+    assert listing.notices == ("prices.csv, column 'close': 1 value without a number, for example 'dear'.",)
 
 
 def test_an_ambiguous_date_is_a_usage_error_that_names_the_option(load, csv):
@@ -176,7 +176,7 @@ def test_dividends_and_splits_make_prices_raw_and_become_actions(load, csv):
         (date(2020, 1, 6), "split", 2.0, None),
     ]
     assert fetched.actions["known_at"][0] == datetime(2020, 1, 3, 14, 30, tzinfo=UTC)
-    assert fetched.notices == ("1 dividends or splits are not positive numbers and were left out.",)
+    assert fetched.notices == ("1 corporate action left out, because the amount is no positive number.",)
 
 
 @pytest.mark.parametrize("names", ["dividends,splits", "Dividends,Splits", " DIVIDENDS ,split"])

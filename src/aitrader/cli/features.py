@@ -40,7 +40,7 @@ def ls(
     from aitrader.jobs.features import list_features
 
     found = list_features(run.config_or_default, family=family, chosen=listed(feature_set) or ())
-    shown = [_feature_table(f"{len(found.features)} features", found.features)]
+    shown = [_feature_table(counted(len(found.features), "feature"), found.features)]
     if family is None and feature_set is None:
         rows = [(one.name, one.features, "built in" if one.built_in else "features.sets") for one in found.sets]
         shown.append(table("Sets", ("set", "features", "from"), rows))
@@ -66,7 +66,7 @@ def describe(
 
     card = job(run.config_or_default, name, measure=measure)
     if isinstance(card, SetCard):
-        shown = _feature_table(f"{card.name}: {len(card.features)} features", card.features)
+        shown = _feature_table(f"{card.name}: {counted(len(card.features), 'feature')}", card.features)
         return Outcome(result=card, tables=[shown], warnings=card.warnings)
     return Outcome(result=card, tables=[table(card.line.name, ("", ""), _card_rows(card))], warnings=card.warnings)
 
@@ -145,10 +145,10 @@ def _card_rows(card: "FeatureCard") -> list[tuple[str, Any]]:
         ("family", line.family),
         ("sets", ", ".join(card.sets) or "none"),
         ("columns", ", ".join(card.columns)),
-        ("lookback", recursive if line.lookback is None else f"{line.lookback} bars before the current one"),
+        ("lookback", recursive if line.lookback is None else f"{counted(line.lookback, 'bar')} before the current one"),
         ("compares symbols", "yes: with the universe's members" if line.looks_across else "no"),
         ("follows the level of prices", "yes: models refuse it by default" if line.raw_level else "no"),
-        ("cost", f"{line.steps} steps"),
+        ("cost", counted(line.steps, "step")),
         ("key", card.key),
     ]
     if card.cpu_ns_per_bar is not None:

@@ -22,6 +22,7 @@ from aitrader.domain.events import (
 )
 from aitrader.domain.orders import BrokerOrder, Entry, Fill, NotFound, Order
 from aitrader.domain.symbols import Symbol
+from aitrader.domain.wording import counted
 from aitrader.engine.desk import Desk
 from aitrader.engine.loop import follow
 from aitrader.engine.order_desk import adopt, halt_on_bursts, leave_unknown, look_up
@@ -115,8 +116,9 @@ def settle(desk: Desk, state: State, at: datetime, reconcile: Reconcile) -> Stat
     state = desk.record(state, Reconciled(at, tuple(map(str, found))))
     foreign = [one for one in found if one.kind == "foreign"]
     if foreign:
+        orders = counted(len(foreign), "order")
         raise RefusedError(
-            f"Account {state.account or ''} has {len(foreign)} orders that this journal never sent; {foreign[0]}.",
+            f"Account {state.account or ''} has {orders} that this journal never sent; {foreign[0]}.",
             fix="Something else trades this account: stop it, cancel what is open, then `aitrader reconcile --accept`.",
         )
     return state

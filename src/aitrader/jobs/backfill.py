@@ -259,7 +259,7 @@ def _store(course: _Course, lake: Lake, tally: _Tally, fetched: Fetched) -> None
     tally.failed |= {**fetched.failed, **spliced}
     tally.notices += fetched.notices
     if admission.duplicates:
-        tally.notices.append(f"{admission.duplicates} repeated rows were dropped.")
+        tally.notices.append(f"{counted(admission.duplicates, 'repeated row')} dropped.")
 
 
 def _adjusted(series: Mapping[Symbol, SeriesInfo]) -> list[Symbol]:

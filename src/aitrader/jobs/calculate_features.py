@@ -12,6 +12,7 @@ from aitrader.config.schema import Config
 from aitrader.domain.clock import Clock, wall_clock
 from aitrader.domain.receipts import Receipt
 from aitrader.domain.symbols import parse_symbol
+from aitrader.domain.wording import counted
 from aitrader.errors import UsageError
 from aitrader.features.compute import refuse_lacking
 from aitrader.features.feature import FeatureSpec
@@ -212,7 +213,7 @@ def _report(course: _Course, outputs: Mapping[str, float], version: int) -> Feat
     sessions = course.todos[0].sessions.tolist()
     symbols = course.todos[0].symbols
     empty = [report.name for report in reports if report.coverage == 0.0]
-    notes = [f"{len(empty)} features have no value at all: {', '.join(empty[:8])}"] if empty else []
+    notes = [f"{counted(len(empty), 'feature')} without any value: {', '.join(empty[:8])}"] if empty else []
     lost = len(set(course.bars.venue.between(sessions[0], sessions[-1])) - set(sessions))
     series = {symbol: course.bars.series[symbol] for symbol in symbols}
     return FeaturesReport(

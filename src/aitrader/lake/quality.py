@@ -12,6 +12,7 @@ import polars as pl
 from aitrader.domain.calendars import Calendar
 from aitrader.domain.frames import BARS, INSTANT
 from aitrader.domain.symbols import parse_symbol
+from aitrader.domain.wording import counted
 from aitrader.errors import InvalidSymbolError
 from aitrader.lake.gaps import Missing, missing
 from aitrader.lake.schemas import NOT_OVER, QUARANTINED
@@ -158,11 +159,11 @@ def _reason(tests: Mapping[str, pl.Expr]) -> pl.Expr:
 
 
 def _notes(quarantined: pl.DataFrame, duplicates: int, invalid: Mapping[str, int]) -> tuple[str, ...]:
-    notes = [f"{count} rows quarantined: {reason}" for reason, count in reasons(quarantined).items()]
+    notes = [f"{counted(count, 'row')} quarantined: {reason}" for reason, count in reasons(quarantined).items()]
     if duplicates:
-        notes.append(f"{duplicates} repeated rows dropped")
+        notes.append(f"{counted(duplicates, 'repeated row')} dropped")
     notes += [
-        f"{count} values of {name} are no positive number and count as missing"
+        f"{counted(count, 'value')} of {name} taken for missing: no positive number"
         for name, count in invalid.items()
         if count
     ]

@@ -4,6 +4,7 @@ from math import isfinite
 from typing import NamedTuple
 
 from aitrader.config.schema import Risk
+from aitrader.domain.wording import counted
 
 
 class Breach(NamedTuple):
@@ -33,9 +34,9 @@ def losses(*, previous: float | None, last: float | None, peak: float | None, li
 def bursts(*, rejects: int, unknown: int, limits: Risk) -> Breach | None:
     """Return the breach that the broker's answers are: refusals in this run, unknown outcomes in this session."""
     if rejects >= limits.max_rejects_per_run:
-        return Breach("max_rejects_per_run", f"the broker refused {rejects} orders of one run")
+        return Breach("max_rejects_per_run", f"the broker refused {counted(rejects, 'order')} of one run")
     if unknown >= limits.max_unknown_orders:
-        return Breach("max_unknown_orders", f"the outcome of {unknown} orders in one session is unknown")
+        return Breach("max_unknown_orders", f"the outcome of {counted(unknown, 'order')} in one session is unknown")
     return None
 
 

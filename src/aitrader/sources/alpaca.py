@@ -17,6 +17,7 @@ from aitrader.config.fields import Section
 from aitrader.domain.frames import Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
+from aitrader.domain.wording import counted
 from aitrader.errors import ConfigError, DataFetchError
 from aitrader.sources.http import Http, RefusedByVendor
 from aitrader.sources.source import ACTION_ROWS, Context, Fetched, to_actions, to_bars
@@ -149,7 +150,7 @@ class AlpacaBars:
         rows, bad = _understood(pages)
         table = pl.DataFrame(sorted(rows), schema={"id": pl.String, **ACTION_ROWS}, orient="row")
         kept = table.filter(pl.col("symbol").is_in(symbols), pl.col("ex_date").is_between(start, end))
-        notice = (f"{len(bad)} corporate actions were not understood: {', '.join(bad[:5])}.",) if bad else ()
+        notice = (f"{counted(len(bad), 'corporate action')} not understood: {', '.join(bad[:5])}.",) if bad else ()
         return to_actions(_together(kept), source=self.name, calendar=self._context.calendar), notice
 
 

@@ -14,6 +14,7 @@ from aitrader.config.fields import Section
 from aitrader.domain.frames import BARS, Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol, from_file_name
+from aitrader.domain.wording import counted
 from aitrader.errors import DataFetchError, InvalidSymbolError, UsageError
 from aitrader.sources.columns import PRICES
 from aitrader.sources.source import REJECTED, Context, Fetched, Listing, actions_of, file_hashes, to_actions, to_bars
@@ -81,7 +82,7 @@ class FilesBars:
         if self._settings.pattern:
             named, refused = self._by_name(self._settings.pattern)
             shown = ", ".join(repr(name)[:40] for name in refused[:5])
-            notice = f"{len(refused)} files refused, because their names hold no symbol: {shown}."
+            notice = f"{counted(len(refused), 'file')} refused, because the name holds no symbol: {shown}."
             return Listing(tuple(sorted(named)), notices=(notice,) if refused else ())
         table = self._table()
         symbols = tuple(Symbol(text) for text in table.rows["symbol"].unique().sort())
@@ -101,7 +102,7 @@ class FilesBars:
         found, bad = actions_of(rows, adjustment)
         actions = to_actions(found, source=self.name, calendar=self._context.calendar)
         if bad:
-            notices += (f"{bad} dividends or splits are not positive numbers and were left out.",)
+            notices += (f"{counted(bad, 'corporate action')} left out, because the amount is no positive number.",)
         if "adj_close" in rows.columns:
             if adjustment is Adjustment.TOTAL and not assumed:
                 rows = _scaled(rows)

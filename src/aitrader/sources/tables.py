@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aitrader.domain.symbols import Symbol, parse_symbol
+from aitrader.domain.wording import counted
 from aitrader.errors import DataFetchError, InvalidSymbolError, UsageError
 from aitrader.sources.columns import NUMBERS, YAHOO_SPLITS, Columns, choose, plain
 from aitrader.sources.dates import instants, session_dates
@@ -136,7 +137,7 @@ def _numbers(column: pl.Series, name: str, where: str, notices: list[str]) -> pl
     numbers = text.zip_with(~grouped, text.str.replace_all(",", "")).cast(pl.Float64, strict=False)
     bad = text.filter(numbers.is_null() & ~nothing)
     if len(bad):
-        notices.append(f"{where}: {len(bad)} values are not numbers, for example {bad[0]!r:.40}.")
+        notices.append(f"{where}: {counted(len(bad), 'value')} without a number, for example {bad[0]!r:.40}.")
     return numbers.alias(name)
 
 
@@ -153,10 +154,10 @@ def _sorted_out(rows: pl.DataFrame, path: Path, notices: list[str]) -> Table:
     if bad:
         count = rows.filter(pl.col("symbol").is_in(bad)).height
         shown = ", ".join(repr(text)[:40] for text in bad[:5]) + (" ..." if len(bad) > 5 else "")
-        notices.append(f"{path.name}: {count} rows refused for {len(bad)} symbols that are none: {shown}.")
+        notices.append(f"{path.name}: {counted(count, 'row')} refused, because no symbol can be called {shown}.")
     undated = rows["session"].null_count()
     if undated:
-        notices.append(f"{path.name}: {undated} rows refused, because their date cannot be read.")
+        notices.append(f"{path.name}: {counted(undated, 'row')} refused, because the date cannot be read.")
     reason = (
         pl.when(pl.col("symbol").is_in(bad))
         .then(pl.lit("not a symbol"))

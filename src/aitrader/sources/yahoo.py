@@ -20,6 +20,7 @@ from aitrader.config.fields import Section
 from aitrader.domain.frames import Adjustment
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
+from aitrader.domain.wording import counted
 from aitrader.errors import DataFetchError
 from aitrader.sources.http import patiently
 from aitrader.sources.source import Context, Fetched, actions_of, to_actions, to_bars
@@ -110,7 +111,9 @@ class YahooBars:
             if rows.height:
                 frames.append(rows)
             elif expected:
-                failed[symbol] = f"Yahoo has no bars of {symbol} in {expected} sessions; that does not mean delisted"
+                failed[symbol] = (
+                    f"Yahoo has no bars of {symbol} in {counted(expected, 'session')}; that does not mean delisted"
+                )
         if in_a_row and not frames:
             first = next(iter(failed.values()))
             raise DataFetchError(f"{len(failed)} of {len(symbols)} symbols failed: {first}.", fix="Run again later.")

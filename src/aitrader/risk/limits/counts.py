@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from aitrader.domain.wording import counted
 from aitrader.risk.exposure import Case
 
 
@@ -35,4 +36,4 @@ def max_orders_per_symbol_day(case: Case) -> str | None:
 
 
 def _beyond(count: int, limit: int, what: str) -> str | None:
-    return None if count < limit else f"{count} orders left {what}; the limit is {limit}"
+    return None if count < limit else f"{counted(count, 'order')} left {what}; the limit is {limit}"

@@ -1,6 +1,7 @@
 """Limits that the market sets: who may be bought, on how fresh a price, how far from the plan."""
 
 from aitrader.domain.orders import Side
+from aitrader.domain.wording import counted
 from aitrader.risk.exposure import Case, exact
 
 
@@ -29,7 +30,8 @@ def max_bar_sessions_old(case: Case) -> str | None:
     age = case.context.stale.get(order.symbol, -1)
     if 0 <= age <= case.limits.max_bar_sessions_old:
         return None
-    return f"{order.symbol} has no bar" if age < 0 else f"the last bar of {order.symbol} is {age} sessions old"
+    old = counted(age, "session")
+    return f"{order.symbol} has no bar" if age < 0 else f"the last bar of {order.symbol} is {old} old"
 
 
 def max_gap_from_close(case: Case) -> str | None:
