@@ -455,6 +455,39 @@ def test_a_damaged_part_of_an_interrupted_build_is_built_again_with_all_that_fol
     assert_same(tight.stored(), whole.select("symbol", "session", "smoothed_rank"))
 
 
+def test_parts_of_a_complete_build_are_not_gone_on_with(tmp_path, whole, monkeypatch):
+    monkeypatch.setattr(feature_builds, "PART_BYTES", 1)
+    monkeypatch.setattr(feature_builds, "PIECE_BYTES", 4000)
+    root = Root(tmp_path).until(DAYS[-1])
+    root.build("ema")
+    root.build("ema", full=True)
+    (tmp_path / "data_lake" / keys_of(root)["ema"].part_paths[1]).unlink()
+
+    root.build("ema")
+
+    assert_same(root.stored(), whole.select("symbol", "session", "ema"))
+
+
+def test_parts_of_an_interrupted_full_run_do_not_meet_those_of_another_run(tmp_path, whole, monkeypatch):
+    monkeypatch.setattr(feature_builds, "PART_BYTES", 1)
+    monkeypatch.setattr(feature_builds, "PIECE_BYTES", 4000)
+    root, kept = Root(tmp_path).until(DAYS[-1]), FeatureStore.keep
+
+    def interrupted(*arguments):
+        kept(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FeatureStore, "keep", interrupted)
+    for full in (False, True):
+        with pytest.raises(KeyboardInterrupt):
+            root.build("ema", full=full)
+    monkeypatch.setattr(FeatureStore, "keep", kept)
+
+    root.build("ema")
+
+    assert_same(root.stored(), whole.select("symbol", "session", "ema"))
+
+
 @pytest.mark.parametrize("name", ["ema", "momentum_rank"])
 def test_symbols_that_had_no_bars_yet_are_refused(tmp_path, name):
     root = Root(tmp_path).until(DAYS[-1])

@@ -183,7 +183,9 @@ class Snapshot:
 
     def unfinished(self, group_id: str, token: str) -> tuple[PartRow, ...]:
         """Return the sound parts of a build of this token that is stored in part, in order of commit."""
-        rows = (row for row in self._state.parts if (row.group_id, row.token) == (group_id, token))
+        complete = max((row.version for row in self._state.builds if row.group_id == group_id), default=0)
+        own = (row for row in self._state.parts if row.version > complete)
+        rows = (row for row in own if (row.group_id, row.token) == (group_id, token))
         return tuple(row for row in rows if self._sound([row.path, row.states]))
 
     def changes(self, build: BuildRow) -> Changes:

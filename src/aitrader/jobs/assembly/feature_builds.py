@@ -80,7 +80,7 @@ class _Damaged(Exception):
 class Builder:
     """Builds units into a lake, one after the other.
 
-    ``resumes``: parts of a build that was interrupted are kept.
+    ``resumes``: parts of a build that was interrupted are gone on with, now and by later runs.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Builder:
 
     def _anew(self, todo: Todo) -> dict[str, float]:
         columns, across, counts = todo.unit.columns, todo.unit.across, _Counts(todo.unit)
-        token = self._token(todo)
+        token = self._token(todo) if self._resumes else ""
         found, held = self._unfinished(todo, token) if self._resumes else ([], None)
         parts, states = [row.path for row in found], [row.states for row in found]
         waiting: tuple[FileRow, ...] = ()
