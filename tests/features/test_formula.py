@@ -1,5 +1,7 @@
 from functools import partial
 
+import pytest
+
 from aitrader.features.feature import load, spec_of
 from aitrader.features.formula import LONG, formula
 from aitrader.panel.expr import column, maximum
@@ -8,10 +10,23 @@ from aitrader.panel.parse import parse
 CLOSE, OPEN = column("close"), column("open")
 
 
-def test_a_short_expression_is_its_canonical_text():
-    shown = formula((CLOSE / OPEN).log().std(20) + 1)
+@pytest.mark.parametrize(
+    ("expr", "text"),
+    [
+        ((CLOSE / OPEN).log().std(20) + 1, "log(close / open).std(20) + 1"),
+        (CLOSE - (OPEN - 1) - 2, "close - (open - 1) - 2"),
+        (CLOSE / (OPEN / 2) * 3, "close / (open / 2) * 3"),
+        ((CLOSE - OPEN) * 2 > OPEN / 2 + 1, "(close - open) * 2 > open / 2 + 1"),
+        ((CLOSE > OPEN) > (OPEN > 1), "(close > open) > (open > 1)"),
+        ((CLOSE * 2) ** 2 * -CLOSE, "((close * 2) ** 2) * (-close)"),
+        ((CLOSE - OPEN).corr(CLOSE + OPEN, 20), "(close - open).corr(close + open, 20)"),
+    ],
+)
+def test_an_expression_has_no_more_brackets_than_it_needs(expr, text):
+    shown = formula(expr)
 
-    assert (shown.text, shown.where) == ("log((close / open)).std(20) + 1", ())
+    assert (shown.text, shown.where) == (text, ())
+    assert parse(shown.text, features={}) == expr
 
 
 def test_a_long_one_names_what_it_uses_twice():
@@ -23,7 +38,7 @@ def test_a_long_one_names_what_it_uses_twice():
     assert shown.lines == (
         "x1 = close - close.shift(1)",
         "x2 = max(x1, 0).wilder(14)",
-        "((100 * x2) / (x2 + max((-x1), 0).wilder(14))) + log(close)",
+        "100 * x2 / (x2 + max(-x1, 0).wilder(14)) + log(close)",
     )
 
 

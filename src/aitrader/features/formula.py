@@ -1,11 +1,11 @@
-"""How an expression reads: its canonical text, in which a long one names what it uses twice."""
+"""How an expression reads: with no more brackets than it needs; a long one names what it uses twice."""
 
 from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
 from aitrader.panel.expr import Expr
-from aitrader.panel.operators import BINARY, text_of
+from aitrader.panel.operators import BINARY, FUNCTIONS, UNARY, VIEWS, text_of
 from aitrader.panel.plan import walk
 
 PLAIN: Final = 12
@@ -16,6 +16,12 @@ LONG: Final = 120
 
 WORTH: Final = 16
 """Characters of a part that is worth a name when it is used twice."""
+
+_CALLED: Final = frozenset({*UNARY, *FUNCTIONS, *VIEWS})
+"""What is written as a function of all its arguments; other names follow a dot."""
+
+_TIGHT: Final = {"gt": 0, "ge": 0, "lt": 0, "le": 0, "add": 1, "sub": 1, "mul": 2, "div": 2}
+"""How tightly signs bind; sums and products are read from the left, comparisons only between brackets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ def formula(expr: Expr) -> Formula:
 
     >>> from aitrader.panel.expr import column
     >>> formula(column("close") / column("close").shift(20) - 1).text
-    '(close / close.shift(20)) - 1'
+    'close / close.shift(20) - 1'
     """
     writer = _Writer(expr)
     return Formula(_bare(expr, writer.written(expr)), tuple(writer.where))
@@ -54,7 +60,11 @@ class _Writer:
         self.known: dict[Expr, str] = {}
 
     def written(self, part: Expr) -> str:
-        return text_of(part.op, [self.argument(arg) for arg in part.args], part.params)
+        texts = [self.argument(arg) for arg in part.args]
+        for place, arg in enumerate(part.args):
+            if _stands_alone(arg.op, part.op, place):
+                texts[place] = _bare(arg, texts[place])
+        return text_of(part.op, texts, part.params)
 
     def argument(self, part: Expr) -> str:
         if part not in self.known:
@@ -66,9 +76,17 @@ class _Writer:
         return self.known[part]
 
 
+def _stands_alone(op: str, around: str, place: int) -> bool:
+    """Whether an operand at this place means the same without its brackets."""
+    if around in BINARY:
+        reads_left = place == 0 and _TIGHT.get(around, 0) > 0
+        return {op, around} <= _TIGHT.keys() and _TIGHT[op] + reads_left > _TIGHT[around]
+    return around in _CALLED or (place > 0 and around != "neg")
+
+
 def _bare(expr: Expr, text: str) -> str:
     """Return the text without the brackets that only an operand needs."""
-    return text[1:-1] if expr.op in BINARY or expr.op == "neg" else text
+    return text[1:-1] if text.startswith("(") and expr.op in {*BINARY, "neg"} else text
 
 
 def _size(expr: Expr, known: dict[Expr, int]) -> int:
