@@ -162,7 +162,7 @@ class Snapshot:
                 yield self._read("bars/1d", own, None, start, end).select(columns)
                 continue
             for file in own:
-                rows = self._open(file.path, list(names), file)
+                rows = self._open(file, list(names))
                 yield rows.filter(*self._wanted(schema, None, start, end)).select(columns)
 
     def builds(self, timeframe: str = "1d") -> dict[str, BuildRow]:
@@ -190,7 +190,7 @@ class Snapshot:
 
     def changes(self, build: BuildRow) -> Changes:
         """Return what this view shows that ``build`` has not seen."""
-        return changes(build, self._state.files, self._state.series, self._now, self._columns)
+        return changes(build, self._state.files, self._state.series, self._now, self._open)
 
     def sound(self, build: BuildRow) -> bool:
         """Say whether the files of ``build`` are there and look as committed."""
@@ -202,7 +202,7 @@ class Snapshot:
 
     def opened(self, path: str, columns: Sequence[str] | None) -> pl.DataFrame:
         """Return columns (None: all) of a committed file, checked."""
-        return self._open(path, columns)
+        return self._open(self.file(path), columns)
 
     def states(self, paths: Sequence[str]) -> States:
         """Return the states that stand in these files."""
@@ -307,7 +307,7 @@ class Snapshot:
             if _meets(file, first, last):
                 recorded = pl.lit(self._state.commits[file.version - 1].recorded_at, INSTANT).alias("recorded_at")
                 version = pl.lit(file.version, pl.Int64()).alias("_version")
-                parts.append(self._open(file.path, file=file).filter(*wanted).with_columns(recorded, version))
+                parts.append(self._open(file).filter(*wanted).with_columns(recorded, version))
         return newest(pl.concat(parts), schema, repeats=any(file.repeats for file in files)).drop("_version")
 
     def _wanted(
@@ -322,23 +322,19 @@ class Snapshot:
             tests.append(pl.col("known_at") <= self._now)
         return tests
 
-    def _open(self, path: str, columns: Sequence[str] | None = None, file: FileRow | None = None) -> pl.DataFrame:
-        row = file or self.file(path)
-        frame = read_parquet(self._root / path, row.stamp, columns)
-        if frame.height != row.rows:
-            raise LakeError(f"{self._root / path} has {frame.height} rows instead of {row.rows}: it is damaged.")
+    def _open(self, file: FileRow, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        frame = read_parquet(self._root / file.path, file.stamp, columns)
+        if frame.height != file.rows:
+            raise LakeError(f"{self._root / file.path} has {frame.height} rows instead of {file.rows}: it is damaged.")
         return frame
 
     def _sound(self, paths: Iterable[str]) -> bool:
         return all(is_sound(self._root / path, self.file(path).stamp) for path in paths)
 
-    def _columns(self, file: FileRow, columns: Sequence[str]) -> pl.DataFrame:
-        return self._open(file.path, columns, file)
-
     def _content(self, file: FileRow) -> Content:
         if self._now is None or file.known_last is None or datetime.fromisoformat(file.known_last) <= self._now:
             return parse_content(file.content)
-        return content_of(self._open(file.path, file=file).filter(pl.col("known_at") <= self._now))
+        return content_of(self._open(file).filter(pl.col("known_at") <= self._now))
 
     def _source(self, stored: Sequence[str], wanted: str | None) -> str:
         if wanted in stored:
