@@ -61,6 +61,19 @@ them. `aitrader lake export --now` refuses them too. A damaged or lost file is c
 the parts that it finished. `features.max_memory` bounds what a run takes, whatever the panel: less is slower and gives
 the same bits. With 3,000 symbols 1 (GB) is enough for every built-in feature; under 0.5 the program itself is larger.
 
+`aitrader lake export features/1d --feature-set mine --out mine.parquet` (or `.csv`) writes a row per symbol and session
+and a float32 column per feature, under its name, with nulls where a value is missing:
+
+```python
+import polars as pl
+
+wide = pl.read_parquet("mine.parquet").pivot("symbol", index="session", values="rsi(bars=5)")
+```
+
+The files in the lake are no interface: its catalog knows which of them count. The `key` of a feature in
+`calculate-features --json` names what is stored: the formula on these prices, and with this universe where it compares
+symbols. The one of `features describe` names the formula alone.
+
 ## Groups
 
 `by=sector` and `by=industry` compare a symbol with the members of its own group. No source tells them, so
@@ -85,6 +98,11 @@ family or set; name them, as `sector_beta` or `sector_*`.
 OPERATORS = """
 Missing is NaN and stays NaN; what is not finite is NaN. Windows end at the current bar; `min_periods` of their values
 are enough, without it all are needed. The columns are {columns}.
+
+What ends in `_across` compares the universe's members: symbols that have a bar on the session, `universe.min_history`
+(60) bars up to it, and pass the other rules of `config/universe.yaml`. Others influence nobody, and have no value but
+of `mean_across` and `eigenvalue_across`. With fewer than `features.min_names` (10) members that have a value there is
+none at all.
 """
 
 
