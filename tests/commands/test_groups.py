@@ -144,6 +144,37 @@ def test_a_dated_row_counts_from_its_session_on(root):
     assert set(panel.group("sector")[1:].ravel()) == {-1}
 
 
+def test_a_scan_ranks_within_sectors(run_cli, root):
+    score = "(close / close.shift(1) - 1).demean_across(by=sector)"
+    (root / "config" / "scanners.yaml").write_text(f'inner: {{kind: rule, params: {{score: "{score}", top: 3}}}}\n')
+
+    ran = run_cli("scan", "--json", "--now", "2013-08-09T18:00-04:00", "--set", "data.min_coverage=0", root=root)
+
+    assert ran.code == 0, ran.err
+    closes = by_symbol(view(root, lambda lake: lake.bars()), "close")
+    change = {symbol: closes[symbol][-1] / closes[symbol][-2] - 1 for symbol in ("S00", "S01", "S02", "S03", "S04")}
+    mean = {"tech": (change["S00"] + change["S01"] + change["S04"]) / 3, "banks": (change["S02"] + change["S03"]) / 2}
+    beyond = {symbol: value - mean["banks" if symbol in {"S02", "S03"} else "tech"] for symbol, value in change.items()}
+    ranked = sorted(beyond, key=lambda symbol: -beyond[symbol])[:3]
+    assert [one["symbol"] for one in ran.envelope["result"]["candidates"]] == ranked
+
+
+def test_a_model_learns_from_features_within_sectors_and_is_replayed(run_cli, root):
+    more = {
+        "models.yaml": "line: {kind: ridge, features: mine, params: {alpha: 1}}\n",
+        "strategies.yaml": "top: {kind: model_driven, params: {model: line, top: 3}}\n",
+        "training.yaml": "retrain: {every: 30, window: 60}\nbootstrap_samples: 200\n",
+        "labels.yaml": "horizon: 2\nexcess: true\n",
+    }
+    for name, text in more.items():
+        (root / "config" / name).write_text(text)
+
+    trained = run_cli("train", root=root)
+    played = run_cli("backtest", "--allow-rejected", root=root)
+
+    assert (trained.code, played.code) == (0, 0), trained.err + played.err
+
+
 def test_models_and_replays_see_the_same_groups(root):
     panel = view(root, lambda lake: market(config(groups="sectors.csv"), lake)).panel
 
