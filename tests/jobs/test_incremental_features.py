@@ -1,5 +1,7 @@
 """Features that were built in several runs equal, bit for bit, those of one run over the same bars."""
 
+import random
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -16,6 +18,8 @@ from aitrader.domain.symbols import Symbol
 from aitrader.errors import InsufficientDataError, LakeError, UsageError
 from aitrader.features.feature import load, spec_of
 from aitrader.jobs.assembly import feature_bars, feature_builds
+from aitrader.jobs.assembly.feature_units import stored_key
+from aitrader.jobs.assembly.learning import feature_set
 from aitrader.jobs.calculate_features import Wanted, calculate_features
 from aitrader.lake.feature_store import FeatureStore
 from aitrader.lake.store import Lake
@@ -564,3 +568,99 @@ def test_a_damaged_small_part_is_not_folded_but_everything_built_again(tmp_path,
 
     assert part not in keys_of(root)["ema"].part_paths
     assert_same(root.stored(), whole.select("symbol", "session", "ema"))
+
+
+class Story:
+    """A lake that grows at random: what it is fed, and builds under changing settings, some of them interrupted."""
+
+    def __init__(self, root, seed):
+        self.root = root
+        self.random = random.Random(seed)
+        self.fed = []
+        self.names = sorted(self.random.sample(SYMBOLS, 8))
+        self.stop = 0
+        self.days(self.random.randint(60, 200))
+
+    def feed(self, bars, actions=None):
+        self.fed.append((bars, actions))
+        self.root.feed(bars, actions)
+
+    def span(self, first, names):
+        return BARS_OF.filter(pl.col("session").is_between(DAYS[first], DAYS[self.stop]), pl.col("symbol").is_in(names))
+
+    def days(self, count=None):
+        first, self.stop = self.stop, min(len(DAYS) - 1, self.stop + (count or self.random.choice([1, 1, 3, 40])))
+        known = pl.col("ex_date").is_between(DAYS[first], DAYS[self.stop])
+        self.feed(self.span(first, self.names), ACTIONS_OF.filter(known))
+
+    def symbol(self):
+        self.names = sorted({*self.names, self.random.choice(SYMBOLS)})
+        self.feed(self.span(0, self.names))
+
+    def revise(self):
+        chosen = (self.random.choice(self.names), DAYS[self.random.randint(0, self.stop)])
+        change, later = self.random.uniform(0.99, 1.01), timedelta(days=1, minutes=len(self.fed))
+        self.feed(
+            BARS_OF.filter(symbol=chosen[0], session=chosen[1]).with_columns(
+                pl.col("close") * change, pl.col("known_at") + later
+            )
+        )
+
+    def set(self, **data):
+        memory = self.random.choice([1e-4, 4.0])
+        universe = {"symbols": self.random.sample(self.names, 5)} if data.pop("narrow", False) else {}
+        self.root.config = Config.model_validate(
+            {
+                "data": {**SETTINGS["data"], **data},
+                "universe": {**SETTINGS["universe"], **universe},
+                "features": {**SETTINGS["features"], "max_memory": memory},
+            }
+        )
+
+    def interrupt(self, monkeypatch):
+        commit, left = FeatureStore._commit, [self.random.randint(0, 3)]
+
+        def stopped(*arguments):
+            commit(*arguments)
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+            patch.setattr(FeatureStore, "_commit", stopped)
+            self.root.build(full=self.random.random() < 0.3)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_happened_before_a_build_has_the_values_of_one_run(tmp_path, monkeypatch, seed):
+    story = Story(Root(tmp_path / "grown"), seed)
+    for name in ("PATCHES", "DELTAS", "FEW", "LEAST"):
+        monkeypatch.setattr(feature_builds, name, story.random.choice([3, getattr(feature_builds, name)]))
+    monkeypatch.setattr(feature_builds, "PART_BYTES", 1 << 14)
+    monkeypatch.setattr(feature_builds, "PIECE_BYTES", 1 << 12)
+    happenings = {
+        "days": story.days,
+        "symbol": story.symbol,
+        "revise": story.revise,
+        "narrow": lambda: story.set(narrow=True),
+        "end": lambda: story.set(end=DAYS[story.stop - story.random.choice([0, 2])]),
+        "some": lambda: story.root.build("ema", symbols=story.random.sample(story.names, 2)),
+        "interrupt": lambda: story.interrupt(monkeypatch),
+    }
+    for _ in range(7):
+        story.set()
+        happenings[story.random.choice(sorted(happenings))]()
+        if story.random.random() < 0.8:
+            story.root.build()
+    story.set()
+    story.root.build()
+
+    once = Root(tmp_path / "once")
+    for bars, actions in story.fed:
+        once.feed(bars, actions)
+    once.build()
+    with Lake.open(story.root.path / "data_lake", clock=fixed_clock(NOW)) as lake:
+        view, specs = lake.snapshot(), feature_set(story.root.config, "few")
+        bars = feature_bars.Bars(story.root.config, view)
+        found = view.feature_frame(keys={spec.name: stored_key(spec, story.root.config, bars) for spec in specs})
+    assert_same(found.select(once.stored().columns), once.stored())
