@@ -295,6 +295,23 @@ def test_most_features_say_when_values_begin_and_what_they_lie_between(trial):
     assert sum(claim.bounds is not None for claim in claims) > 0.35 * len(claims)
 
 
+def test_docstrings_hold_for_other_settings_too():
+    shorter = [
+        spec_of(
+            known,
+            {name: value * 3 // 5 for name, value in known.settings.items() if name in {"bars", "span"} and value > 5},
+        )
+        for known in load().values()
+        if {"bars", "span"} & known.settings.keys()
+    ]
+    subject = subject_of(shorter)
+    tried = Trial(subject, made_up(forward, longest=subject.warmup))
+
+    found = [verdict for name in ("first value", "bounds") for verdict in verdicts(tried, RULE[name])]
+
+    assert [verdict for verdict in found if verdict.passed is False] == []
+
+
 def test_the_first_bar_that_differs_is_named(market):
     def surprised(panel):
         values = returns(panel)

@@ -95,8 +95,8 @@ def runs_test(close: Expr, *, bars: int = 60) -> Expr:
 def variance_ratio(close: Expr, *, bars: int = 120, step: int = 5) -> Expr:
     """Variance of log returns over ``step`` bars, over ``step`` times that of one bar.
 
-    Unit: ratio, 1 for a random walk, above it with trends, below with reversals. NaN until four fifths of the ``bars``
-    returns are there, and where the close is constant.
+    Unit: ratio, 1 for a random walk, above it with trends, below with reversals. NaN until four fifths of the returns
+    of either length are there, and where the close is constant.
 
     Source: Lo & MacKinlay (1988), Review of Financial Studies 1(1), overlapping returns, unbiased variances.
     """

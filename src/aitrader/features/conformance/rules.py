@@ -7,7 +7,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from aitrader.features.conformance.market import ACTED, GAP_BACK, LATE, LISTED, NAMES, ONE_GAP, SPARE, Action, Market
+from aitrader.features.conformance.market import (
+    ACTED,
+    GAP_BACK,
+    GAPS,
+    LATE,
+    LISTED,
+    NAMES,
+    ONE_GAP,
+    SPARE,
+    Action,
+    Market,
+)
 from aitrader.features.conformance.subject import Claim
 from aitrader.features.conformance.trial import TOLERANCE, Difference, Found, Trial, Untold
 from aitrader.panel.panel import Panel
@@ -231,7 +242,7 @@ def _impossible(values: NDArray[np.float32], cut: int, claim: Claim) -> str:
         return "it has values before a symbol's first bar"
     if np.isnan(values[0, cut:]).all():
         return f"no value in the last {values.shape[1] - cut} bars of a symbol that has every bar"
-    if (claim.lookback or 0) < GAP_BACK - 10 and np.isnan(values[ONE_GAP, -10:]).all():
+    if max(claim.lookback or 0, claim.first or 0) < GAP_BACK - 10 and np.isnan(values[ONE_GAP, -10:]).all():
         return f"no value in the last 10 bars of a symbol that lacks one bar {GAP_BACK} bars before the end"
     return ""
 
@@ -255,10 +266,12 @@ def _first_value_said(trial: Trial, chosen: Chosen) -> Found:
 
 
 def _bounds_said(trial: Trial, chosen: Chosen) -> Found:
+    """Of all symbols but the one that lacks some columns of a bar: its lowest low need not lie below its close."""
     broken = {}
     for position in chosen:
         low, high = trial.subject.claims[position].bounds or (-np.inf, np.inf)
-        lowest, highest = np.fmin.reduce(trial.full[position], None), np.fmax.reduce(trial.full[position], None)
+        values = np.delete(trial.full[position], GAPS, axis=0)
+        lowest, highest = np.fmin.reduce(values, None), np.fmax.reduce(values, None)
         if lowest < low - TOLERANCE * abs(low) or highest > high + TOLERANCE * abs(high):
             broken[position] = (
                 f"values reach from {lowest:g} to {highest:g}, and its docstring says {low:g} to {high:g}"
