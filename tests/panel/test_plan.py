@@ -204,3 +204,16 @@ def test_without_a_folder_to_keep_it_in_machine_code_is_made_anew():
 
     assert ran.stderr == ""
     assert ran.returncode == 0
+
+
+def test_where_nothing_is_new_the_states_stay_as_they_are(panel):
+    program = plan([X.ema(12).std(5), Y.cumsum()])
+    before = Build(program, panel)
+    list(before.blocks())
+
+    again = Build(program, panel.slice(400), first=100, resume=before.states)
+
+    assert [block.values.shape for block in again.blocks()] == [(2, 23, 0)]
+    for digest, state in before.states.items():
+        assert again.states[digest].lag == state.lag
+        np.testing.assert_array_equal(again.states[digest].values, state.values)

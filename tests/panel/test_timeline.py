@@ -85,6 +85,10 @@ def test_starts_rise_and_stand_with_short_bars_alone():
         panel_of(starts_of("2013-07-01T14:00", "2013-07-01T14:00"))
     with pytest.raises(ValueError, match="starts"):
         Panel("XNYS", "1m", panel.sessions, panel.symbols, panel.columns, panel.members)
+    with pytest.raises(ValueError, match="1 starts of bars, but 2 sessions"):
+        Panel(
+            "XNYS", "1m", panel.sessions, panel.symbols, panel.columns, panel.members, starts=panel.starts[:1]
+        )  # fmt: skip
     with pytest.raises(ValueError, match="no starts"):
         Panel("XNYS", "1d", panel.sessions, panel.symbols, panel.columns, panel.members, starts=panel.starts)
 

@@ -53,6 +53,8 @@ class Panel:
     def __post_init__(self) -> None:
         if (self.starts is not None) != (self.timeframe in STEPS):
             raise ValueError(f"bars of {self.timeframe} have {'' if self.starts is None else 'no '}starts")
+        if self.starts is not None and self.starts.shape != self.sessions.shape:
+            raise ValueError(f"{len(self.starts)} starts of bars, but {len(self.sessions)} sessions of them")
         labels = self.sessions.astype("datetime64[D]") if self.starts is None else self.starts
         if np.any(np.diff(labels.astype(np.int64)) <= 0):
             raise ValueError(f"the {'sessions' if self.starts is None else 'starts'} of a panel rise strictly")

@@ -148,7 +148,7 @@ class Build:
         all symbols before the next one.
         """
         symbols, bars = self.panel.shape
-        if not symbols or (bars <= self.first and not self.program.passes[-1].staged):
+        if not symbols or not bars:
             return
         self._look(executor)
         count = min(self.block_symbols, symbols)
