@@ -87,7 +87,7 @@ def peer_correlation(close: Expr, *, bars: int = 60) -> Expr:
     """Mean correlation of returns with each of the other members over ``bars`` bars.
 
     Unit: correlation, -1 to 1. NaN until ``bars`` returns are there, after a missing bar, where the close is constant,
-    for others than members, and with too few of them.
+    for others than members, and with too few of them. All pairs of members per bar: among the dearest features.
 
     Source: Pollet & Wilson (2010), J. Financial Economics 96(3), one row of their average.
     """
@@ -99,6 +99,7 @@ def average_correlation(close: Expr, *, bars: int = 60) -> Expr:
     """Mean correlation of all pairs of members over ``bars`` bars, told to every symbol that has a return.
 
     Unit: correlation, high when diversifying helps little. NaN until ``bars`` returns of enough members are there.
+    As dear as ``peer_correlation``.
 
     Source: Pollet & Wilson (2010), J. Financial Economics 96(3), with equal weights.
     """
@@ -110,7 +111,7 @@ def eigenvalue_share(close: Expr, *, bars: int = 60) -> Expr:
     """Part of the members' variance that their first common factor takes up, told to every symbol that has a return.
 
     Unit: share: the largest eigenvalue of the correlation matrix over the number of members. NaN until ``bars``
-    returns of enough members are there. An eigenvalue problem per bar: among the dearer features.
+    returns of enough members are there. An eigenvalue problem per bar: the dearest feature of all.
 
     Source: Kritzman, Li, Page & Rigobon (2011), J. Portfolio Management 37(4), absorption ratio of one eigenvector, of
     correlations.

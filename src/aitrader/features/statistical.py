@@ -69,7 +69,7 @@ def quantile_kurtosis(close: Expr, *, bars: int = 60) -> Expr:
     """Excess kurtosis of log returns from their octiles.
 
     Unit: none, 0 for a normal distribution. NaN until four fifths of the ``bars`` returns are there, and where the
-    quartiles are equal. Six quantiles of a window: among the dearer features.
+    quartiles are equal.
 
     Source: Kim & White (2004), Finance Research Letters 1(1), KR2 (Moors' coefficient, centred).
     """
@@ -179,7 +179,7 @@ def return_entropy(close: Expr, *, bars: int = 120, bins: int = 10) -> Expr:
     """Entropy of log returns in ``bins`` equal bins between the smallest and the largest of ``bars`` bars.
 
     Unit: share of the greatest, 1 when every bin holds as many; less with heavy tails. NaN until four fifths of the
-    ``bars`` returns are there.
+    ``bars`` returns are there. Costs a pass over the window per bar: among the dearest features.
 
     Source: Shannon (1948), Bell System Technical J. 27(3), sec. 6.
     """
