@@ -51,13 +51,7 @@ class Panel:
     groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if (self.starts is not None) != (self.timeframe in STEPS):
-            raise ValueError(f"bars of {self.timeframe} have {'' if self.starts is None else 'no '}starts")
-        if self.starts is not None and self.starts.shape != self.sessions.shape:
-            raise ValueError(f"{len(self.starts)} starts of bars, but {len(self.sessions)} sessions of them")
-        labels = self.sessions.astype("datetime64[D]") if self.starts is None else self.starts
-        if np.any(np.diff(labels.astype(np.int64)) <= 0):
-            raise ValueError(f"the {'sessions' if self.starts is None else 'starts'} of a panel rise strictly")
+        _check_labels(self)
         if len(set(self.symbols)) != len(self.symbols):
             raise ValueError("a symbol stands in a panel once")
         _check_grids(self)
@@ -158,6 +152,17 @@ class Panel:
             self.starts,
             groups={name: numbers[rows] for name, numbers in self.groups.items()},
         )
+
+
+def _check_labels(panel: Panel) -> None:
+    starts, sessions = panel.starts, panel.sessions
+    if (starts is not None) != (panel.timeframe in STEPS):
+        raise ValueError(f"bars of {panel.timeframe} have {'' if starts is None else 'no '}starts")
+    if starts is not None and starts.shape != sessions.shape:
+        raise ValueError(f"{len(starts)} starts of bars, but {len(sessions)} sessions of them")
+    labels = sessions.astype("datetime64[D]") if starts is None else starts
+    if np.any(np.diff(labels.astype(np.int64)) <= 0):
+        raise ValueError(f"the {'sessions' if starts is None else 'starts'} of a panel rise strictly")
 
 
 def _check_grids(panel: Panel) -> None:
