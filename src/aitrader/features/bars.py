@@ -59,6 +59,11 @@ def most(bars: int) -> int:
     return max(1, bars * 4 // 5)
 
 
+def seen(close: Expr, bars: int) -> Expr:
+    """1 where a bar is there and most of the bars before it, else NaN."""
+    return close / close.mean(bars, most(bars)) > 0
+
+
 def population_shape(change: Expr, bars: int) -> tuple[Expr, Expr]:
     """Skewness and excess kurtosis of a window without bias correction (divisor n).
 

@@ -5,7 +5,7 @@ A swing point counts from the bar that confirms it, ``wing`` bars after it.
 
 from functools import reduce
 
-from aitrader.features.bars import most, true_range
+from aitrader.features.bars import most, seen, true_range
 from aitrader.features.feature import feature
 from aitrader.features.swings import or_zero, peaks, troughs
 from aitrader.panel.expr import Expr, maximum, minimum, where
@@ -140,7 +140,7 @@ def gap_level_distance(high: Expr, low: Expr, close: Expr, *, bars: int = 250) -
     left = window.sign() / window.sign().abs()  # nothing where there is no window
     level = where(window > 0, high.shift(1), low.shift(1)) * left.abs()
     distance = or_zero(left.latest(bars) * (close - level.latest(bars)) / close)
-    return where(_seen(close, bars), distance, 0)
+    return where(seen(close, bars), distance, 0)
 
 
 @feature
@@ -254,11 +254,6 @@ def _height(high: Expr, low: Expr, bars: int) -> Expr:
 
 def _window(high: Expr, low: Expr) -> Expr:
     return maximum(low - high.shift(1), 0) + minimum(high - low.shift(1), 0)
-
-
-def _seen(close: Expr, bars: int) -> Expr:
-    """1 where a bar is there and most of the bars before it, else NaN."""
-    return close / close.mean(bars, most(bars)) > 0
 
 
 def _points_between(high: Expr, low: Expr, wing: int, bars: int, lower: Expr, upper: Expr) -> Expr:

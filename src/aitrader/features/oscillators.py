@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from aitrader.features.bars import true_range, within_range
+from aitrader.features.bars import simple_return, true_range, within_range
 from aitrader.features.feature import feature
 from aitrader.features.momentum import momentum, rsi
 from aitrader.panel.expr import Expr, minimum, where
@@ -98,8 +98,7 @@ def connors_rsi(close: Expr, *, bars: int = 3, streak: int = 2, ranked: int = 10
 
     Source: Connors & Alvarez (2012), An Introduction to ConnorsRSI.
     """
-    change = close / close.shift(1) - 1
-    place = ((ranked + 1) * change.rank(ranked + 1) - 1) / ranked
+    place = ((ranked + 1) * simple_return(close).rank(ranked + 1) - 1) / ranked
     return (rsi(close, bars=bars) + rsi(_streak(close), bars=streak) + 100 * place) / 3
 
 

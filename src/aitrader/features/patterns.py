@@ -7,7 +7,7 @@ within ``tolerance`` of the pattern's height.
 
 from functools import reduce
 
-from aitrader.features.bars import most, true_range
+from aitrader.features.bars import seen, true_range
 from aitrader.features.candle import every
 from aitrader.features.feature import feature
 from aitrader.features.swings import Turns, or_zero
@@ -249,7 +249,7 @@ def pattern_pennant(high: Expr, low: Expr, close: Expr, *, pole: int = 10, flag:
 
 def _found(close: Expr, bars: int, pattern: Expr) -> Expr:
     """``pattern``, 0 where swing points are missing, NaN where bars are."""
-    return where(close / close.mean(bars, most(bars)) > 0, or_zero(pattern), 0)
+    return where(seen(close, bars), or_zero(pattern), 0)
 
 
 def _double(turns: Turns, side: int, tolerance: float, apart: int) -> Expr:

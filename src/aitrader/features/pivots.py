@@ -4,6 +4,7 @@
 the close minus the level, over the close: above 0 where the close lies above it.
 """
 
+from aitrader.features.bars import typical_price
 from aitrader.features.feature import feature
 from aitrader.panel.expr import Expr, where
 
@@ -16,8 +17,7 @@ def pivot_floor(high: Expr, low: Expr, close: Expr, *, bars: int = 1) -> Expr:
 
     Source: StockCharts ChartSchool, Pivot Points, standard.
     """
-    highest, lowest, last = _before(high, low, close, bars)
-    return _distance(close, (highest + lowest + last) / 3)
+    return _distance(close, typical_price(*_before(high, low, close, bars)))
 
 
 @feature
@@ -29,7 +29,7 @@ def pivot_floor_resistance(high: Expr, low: Expr, close: Expr, *, bars: int = 1,
     Source: StockCharts ChartSchool, Pivot Points, standard; the third level as floor traders have it.
     """
     highest, lowest, last = _before(high, low, close, bars)
-    pivot = (highest + lowest + last) / 3
+    pivot = typical_price(highest, lowest, last)
     first, second = 2 * pivot - lowest, pivot + (highest - lowest)
     third = highest + 2 * (pivot - lowest)
     return _distance(close, _chosen("pivot_floor_resistance", level, first, second, third))
@@ -44,7 +44,7 @@ def pivot_floor_support(high: Expr, low: Expr, close: Expr, *, bars: int = 1, le
     Source: StockCharts ChartSchool, Pivot Points, standard; the third level as floor traders have it.
     """
     highest, lowest, last = _before(high, low, close, bars)
-    pivot = (highest + lowest + last) / 3
+    pivot = typical_price(highest, lowest, last)
     first, second = 2 * pivot - highest, pivot - (highest - lowest)
     third = lowest - 2 * (highest - pivot)
     return _distance(close, _chosen("pivot_floor_support", level, first, second, third))
@@ -59,7 +59,7 @@ def pivot_fibonacci_resistance(high: Expr, low: Expr, close: Expr, *, bars: int 
     Source: StockCharts ChartSchool, Pivot Points, Fibonacci.
     """
     highest, lowest, last = _before(high, low, close, bars)
-    pivot, reach = (highest + lowest + last) / 3, highest - lowest
+    pivot, reach = typical_price(highest, lowest, last), highest - lowest
     levels = (pivot + share * reach for share in (0.382, 0.618, 1.0))
     return _distance(close, _chosen("pivot_fibonacci_resistance", level, *levels))
 
@@ -73,7 +73,7 @@ def pivot_fibonacci_support(high: Expr, low: Expr, close: Expr, *, bars: int = 1
     Source: StockCharts ChartSchool, Pivot Points, Fibonacci.
     """
     highest, lowest, last = _before(high, low, close, bars)
-    pivot, reach = (highest + lowest + last) / 3, highest - lowest
+    pivot, reach = typical_price(highest, lowest, last), highest - lowest
     levels = (pivot - share * reach for share in (0.382, 0.618, 1.0))
     return _distance(close, _chosen("pivot_fibonacci_support", level, *levels))
 
@@ -112,8 +112,7 @@ def pivot_woodie(high: Expr, low: Expr, close: Expr, *, bars: int = 1) -> Expr:
 
     Source: K. Wood (Woodies CCI Club), with the close before, P = (H + L + 2C) / 4.
     """
-    highest, lowest, last = _before(high, low, close, bars)
-    return _distance(close, (highest + lowest + 2 * last) / 4)
+    return _distance(close, _woodie(*_before(high, low, close, bars)))
 
 
 @feature
@@ -125,7 +124,7 @@ def pivot_woodie_resistance(high: Expr, low: Expr, close: Expr, *, bars: int = 1
     Source: K. Wood (Woodies CCI Club), with the close before, P = (H + L + 2C) / 4.
     """
     highest, lowest, last = _before(high, low, close, bars)
-    pivot = (highest + lowest + 2 * last) / 4
+    pivot = _woodie(highest, lowest, last)
     levels = (2 * pivot - lowest, pivot + (highest - lowest))
     return _distance(close, _chosen("pivot_woodie_resistance", level, *levels))
 
@@ -139,7 +138,7 @@ def pivot_woodie_support(high: Expr, low: Expr, close: Expr, *, bars: int = 1, l
     Source: K. Wood (Woodies CCI Club), with the close before, P = (H + L + 2C) / 4.
     """
     highest, lowest, last = _before(high, low, close, bars)
-    pivot = (highest + lowest + 2 * last) / 4
+    pivot = _woodie(highest, lowest, last)
     levels = (2 * pivot - highest, pivot - (highest - lowest))
     return _distance(close, _chosen("pivot_woodie_support", level, *levels))
 
@@ -182,6 +181,10 @@ def pivot_demark_support(open: Expr, high: Expr, low: Expr, close: Expr, *, bars
 
 def _before(high: Expr, low: Expr, close: Expr, bars: int) -> tuple[Expr, Expr, Expr]:
     return high.max(bars).shift(1), low.min(bars).shift(1), close.shift(1)
+
+
+def _woodie(highest: Expr, lowest: Expr, last: Expr) -> Expr:
+    return (highest + lowest + 2 * last) / 4
 
 
 def _demark(open_: Expr, high: Expr, low: Expr, close: Expr, bars: int) -> tuple[Expr, Expr, Expr]:
