@@ -131,6 +131,7 @@ def test_an_unknown_name_is_refused_with_the_nearest(name):
         ({"core": {"bars": 5}}, "takes no settings"),
         ("momentum(5)", "momentum\\(bars=60\\)|not a feature"),
         ("momentum(bars=)", "not a feature"),
+        ("momentum(bars=5, bars=6)", "has a setting twice"),
         ({"family:trend": {"bars": 5}}, "takes no settings"),
     ],
 )
@@ -195,4 +196,4 @@ def test_texts_without_end_are_refused(order):
     with pytest.raises(ConfigError) as caught:
         resolve(["a*"], sets={}, custom=dict(texts))
 
-    assert "more than 200 operators stand in each other" in str(caught.value)
+    assert "more than 200 operators, or 60 features, in each other" in str(caught.value)

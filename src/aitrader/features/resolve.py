@@ -30,6 +30,9 @@ from aitrader.registry import unknown_name
 FAMILY: Final = "family:"
 """Begins an item that means a family, or a pattern of families: what in it is free of the level, as models need it."""
 
+MAX_INSIDE: Final = 60
+"""Features of a user that may be read while another one that uses them is."""
+
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _CALLS: Final = "Write it as momentum(bars=60)."
 _CALL: Final = re.compile(r"([A-Za-z][A-Za-z0-9_]*)\((.*)\)")
@@ -151,9 +154,9 @@ class _Chooser:
         try:
             expr = self.text(name, ())
             refuse_depth(expr)
-        except (RecursionError, ValueError) as error:
+        except ValueError as error:
             raise ConfigError(
-                f"features.custom.{name}: more than {MAX_NESTED} operators stand in each other.",
+                f"features.custom.{name}: more than {MAX_NESTED} operators, or {MAX_INSIDE} features, in each other.",
                 fix="Use fewer features that are made of others.",
             ) from error
         return FeatureSpec(
@@ -174,6 +177,8 @@ class _Chooser:
             return self.read[name]
         if name in inside:
             raise ConfigError(f"{name!r} is defined by itself: {' > '.join([*inside, name])}.", fix="Remove one.")
+        if len(inside) > MAX_INSIDE:
+            raise ValueError("too deep")
         known: dict[str, Callable[..., Expr]] = {
             other: partial(feature.expression, self.market) for other, feature in self.features.items()
         }
@@ -200,7 +205,10 @@ def _settings_of(item: str, text: str) -> dict[str, str]:
     pairs = [part.partition("=") for part in text.split(",") if part.strip()]
     if any(not equals or not value.strip() for _, equals, value in pairs):
         raise ConfigError(f"{item!r} is not a feature with settings.", fix=_CALLS)
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    settings = {name.strip(): value.strip() for name, _, value in pairs}
+    if len(settings) < len(pairs):
+        raise ConfigError(f"{item!r} has a setting twice.", fix="Keep one of the two.")
+    return settings
 
 
 def _typed(known: Feature, settings: Mapping[str, Any]) -> dict[str, Setting]:
