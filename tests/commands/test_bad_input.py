@@ -227,6 +227,20 @@ def test_an_empty_universe_is_told(run_cli, two_lines, trained, readers, univers
         two_lines(run_cli(*words, "--set", f"universe.symbols={universe}", root=trained), 3, "universe is empty")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("calculate-features", "--symbols", ""),
+        ("calculate-features", "--feature-set", " , "),
+        ("features", "ls", "--feature-set", ""),
+        ("lake", "export", "bars/1d", "--out", "all.csv", "--symbols", ""),
+        ("validate", "--only", ""),
+    ],
+)
+def test_a_list_that_a_script_left_empty_is_not_taken_for_everything(run_cli, two_lines, trained, words):
+    two_lines(run_cli(*words, root=trained), 2, "names none")
+
+
 def test_an_empty_universe_fails_validation_without_breaking_it(run_cli, trained):
     ran = run_cli("validate", "--set", "universe.symbols=[]", "--json", root=trained)
 

@@ -36,6 +36,7 @@ import typer
 
 from aitrader.cli.frame import Frame
 from aitrader.cli.run import Common, Outcome, Run
+from aitrader.errors import UsageError
 
 __all__ = [
     "AsOf", "DryRun", "EndDate", "Outcome", "Run", "StartDate", "Symbols",
@@ -77,11 +78,19 @@ Symbols = Annotated[
 
 
 def listed(texts: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Return repeated and comma-separated texts as one tuple; None when the option was not given."""
+    """Return repeated and comma-separated texts as one tuple; None when the option was not given.
+
+    Raises
+    ------
+    UsageError
+        The option was given and names nothing, as where a script's variable is empty.
+    """
     if not texts:
         return None
     # Only spaces: a line break or another control character inside a symbol is damage and must not disappear.
-    parts = (part.strip(" ") for text in texts for part in text.split(","))
+    parts = tuple(part.strip(" ") for text in texts for part in text.split(","))
+    if not any(parts):
+        raise UsageError("An option that names several things names none.", fix="Name one, or leave the option out.")
     return tuple(part for part in parts if part)
 
 
