@@ -71,10 +71,7 @@ def parse(text: str, columns: Collection[str] = COLUMNS, *, features: Named | No
         raise _wrong(text, error.offset or len(text.strip()) + 1, f"not an expression ({error.msg})") from error
     except (ValueError, RecursionError, MemoryError) as error:
         raise _wrong(text, 1, "not an expression") from error
-    try:
-        return _Reader(text.strip(), frozenset(columns), features or {}).expression(tree.body, 0)
-    except RecursionError as error:  # a part that is refused anyhow, so deep that it cannot be shown
-        raise _wrong(text, 1, f"nested more than {MAX_DEPTH} deep", _NAME_PARTS) from error
+    return _Reader(text.strip(), frozenset(columns), features or {}).expression(tree.body, 0)
 
 
 def _wrong(text: str, position: int, what: str, fix: str = "") -> ConfigError:
@@ -82,13 +79,20 @@ def _wrong(text: str, position: int, what: str, fix: str = "") -> ConfigError:
     return ConfigError(f"Column {position} of {shown!r}: {what}.", fix=fix or _GRAMMAR)
 
 
-_NAME_PARTS: Final = "Name its parts as features of their own."
 _GRAMMAR: Final = "Use columns, numbers, + - * / **, comparisons, and operators such as close.mean(20) or log(volume)."
+
+
+def _text(node: ast.AST) -> str:
+    """Return how a part reads, or dots where it is too deep to be written."""
+    try:
+        return ast.unparse(node)
+    except RecursionError:
+        return "..."
 
 
 def _behind(operator: str, arguments: Sequence[ast.expr]) -> str:
     """Return the call of an operator as it should have been written."""
-    series, *others = [ast.unparse(argument) for argument in arguments] or ["close"]
+    series, *others = [_text(argument) for argument in arguments] or ["close"]
     simple = not arguments or isinstance(arguments[0], ast.Name | ast.Call)
     return f"{series if simple else f'({series})'}.{operator}({', '.join(others)})"
 
@@ -104,7 +108,7 @@ class _Reader:
 
     def expression(self, node: ast.expr, depth: int) -> Expr:
         if depth > MAX_DEPTH:
-            raise self.wrong(node, f"nested more than {MAX_DEPTH} deep", _NAME_PARTS)
+            raise self.wrong(node, f"nested more than {MAX_DEPTH} deep", "Name its parts as features of their own.")
         match node:
             case ast.Constant():
                 return constant(self.number(node))
@@ -140,7 +144,7 @@ class _Reader:
             case ast.Attribute(attr=name):
                 return self.unknown(node, "operator", name, _METHODS)
             case _:
-                return self.wrong(node, f"{ast.unparse(node)[:MAX_QUOTED]!r} is not in the language")
+                return self.wrong(node, f"{_text(node)[:MAX_QUOTED]!r} is not in the language")
 
     def binary(self, op: ast.AST, left: ast.expr, right: ast.expr, depth: int) -> Expr:
         operator = getattr(self.expression(left, depth + 1), _OPERATORS[type(op)])
@@ -265,7 +269,7 @@ class _Reader:
         offset = 1 if "self" in signature.parameters else 0
         missing = [p for p in required[max(0, len(given) - offset) :] if p not in named]
         if missing and missing[0] in {"bars", "span"}:
-            example = f"{ast.unparse(place)}({', '.join([*map(ast.unparse, node.args), '20'])})"
+            example = f"{_text(place)}({', '.join([*map(_text, node.args), '20'])})"
             return self.wrong(place, "a window is missing", f"Say over how many bars, for example {example}.")
         if missing:
             return self.wrong(place, f"{name} lacks {missing[0]}")
