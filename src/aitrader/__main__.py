@@ -26,6 +26,9 @@ def main() -> None:
 
 def _command_line(arguments: list[str]) -> int:
     """Run ``arguments`` through the installed command line."""
+    # One fit for each processor is all the parallelism there is: threads of BLAS below them double the processor time,
+    # and the last bits of a model would depend on how many there are. It reads this when NumPy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from aitrader.cli.app import main as run
     from aitrader.disk.kernel_cache import use_kernel_cache
 
