@@ -165,7 +165,14 @@ def test_a_bracket_that_is_not_closed_is_answered_with_an_example():
     with pytest.raises(ConfigError, match="is not a feature with settings") as caught:
         _names(["rsi(bars=5"])
 
-    assert caught.value.fix == "Write it as momentum(bars=60)."
+    assert caught.value.fix.startswith("Write it as momentum(bars=60).")
+
+
+def test_a_formula_in_the_place_of_a_name_is_told_where_it_stands():
+    with pytest.raises(ConfigError, match="is not a feature with settings") as caught:
+        _names(["close / weekly(close.mean(10))"])
+
+    assert "`features.custom`" in caught.value.fix
 
 
 def test_texts_that_use_each_other_are_refused_with_their_way():

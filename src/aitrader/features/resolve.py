@@ -34,7 +34,7 @@ MAX_INSIDE: Final = 60
 """Features of a user that may be read while another one that uses them is."""
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_CALLS: Final = "Write it as momentum(bars=60)."
+_CALLS: Final = "Write it as momentum(bars=60). A formula stands under a name in `features.custom`."
 _CALL: Final = re.compile(r"([A-Za-z][A-Za-z0-9_]*)\((.*)\)")
 
 
