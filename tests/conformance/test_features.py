@@ -71,7 +71,6 @@ def test_what_a_rule_does_not_ask_has_a_reason(found):
         ("history scaled", "raw level: models refuse it"),
         ("powers of two", "raw level: models refuse it"),
         ("begun later", "raw level: models refuse it"),
-        ("begun later", "looks back over a window alone"),
         ("has values", "0 on every bar: what it looks for does not happen on the made-up market"),
         ("first value", "no docstring says when values begin"),
         ("bounds", "no docstring says what values lie between"),
@@ -259,6 +258,8 @@ def test_values_that_cannot_be_are_caught(market, values, what):
         ("(close / close.shift(1) - 1).wilder(60)", True),
         ("(close / close.shift(1) - 1).cumsum()", False),
         ("close.cumsum() / close", False),
+        ("age() / 252", False),
+        ("min(age(), 20)", True),
     ],
 )
 def test_a_value_that_never_forgets_where_the_history_begins_is_caught(market, text, forgets):

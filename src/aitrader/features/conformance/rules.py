@@ -208,9 +208,10 @@ def _built_in_parts(trial: Trial, chosen: Chosen) -> Found:
 
 
 def _begun_later(trial: Trial, chosen: Chosen) -> Found:
-    """Begin the history a quarter later: a recursion forgets where it began, a running sum never does."""
+    """Begin the history a quarter later: a recursion forgets where it began, a running sum or an age never does."""
     begin, broken = trial.market.shape[1] // 4, {}
-    later = trial.values(trial.panel.slice(begin, trial.market.shape[1]), chosen)
+    begun = replace(trial.panel.slice(begin, trial.market.shape[1]), begins=None)  # type: ignore[arg-type]  # anew
+    later = trial.values(begun, chosen)
     for place, position in enumerate(chosen):
         known = trial.full[position][:, begin:]
         both = np.isfinite(later[place]) & np.isfinite(known)
@@ -295,10 +296,6 @@ def _if_exact(claim: Claim) -> str:
     return _if_level_free(claim) or _if_declared(claim)
 
 
-def _if_recursive(claim: Claim) -> str:
-    return _if_level_free(claim) or ("" if claim.lookback is None else "looks back over a window alone")
-
-
 def _if_begin_said(claim: Claim) -> str:
     return "no docstring says when values begin" if claim.first is None else ""
 
@@ -320,7 +317,7 @@ RULES: Final = (
     Rule("level declared", "What follows the level of prices says so.", _level_declared, _if_declared),
     Rule("built incrementally", "A day built alone equals the full build in every bit.", _built_incrementally),
     Rule("built in parts", "A build that goes on from the last one equals it in every bit.", _built_in_parts),
-    Rule("begun later", "Where the history begins is forgotten.", _begun_later, _if_recursive),
+    Rule("begun later", "Where the history begins is forgotten.", _begun_later, _if_level_free),
     Rule("has values", "Finite or missing, not always missing, and not always the same.", _has_values),
     Rule("first value", "Values begin with the bar that the docstring names.", _first_value_said, _if_begin_said),
     Rule("bounds", "Values lie between the bounds that the docstring names.", _bounds_said, _if_bounds_said),
