@@ -383,14 +383,18 @@ def test_features_that_know_what_a_view_hides_are_not_shown(lake, make_bars, app
         lake.snapshot(now=datetime(2012, 12, 28, 12, tzinfo=UTC)).feature_frame()
 
 
-def test_parts_of_bars_hold_the_newest_revision_and_read_no_year_that_has_none_at_once(lake, make_bars, append):
+@pytest.mark.parametrize("now", [None, datetime(2013, 1, 10, tzinfo=UTC), datetime(2013, 1, 8, tzinfo=UTC)])
+def test_parts_of_bars_together_are_the_bars_and_each_is_of_one_year(lake, make_bars, append, now):
     append(lake, make_bars())
-    append(lake, make_bars(count=1, close=11.5, known_at=datetime(2013, 1, 9, tzinfo=UTC)))
+    append(lake, make_bars(("ON",), count=1, close=11.5, known_at=datetime(2013, 1, 9, tzinfo=UTC)))
+    append(lake, make_bars(("ON",), count=1, close=11.7, known_at=datetime(2013, 1, 9, tzinfo=UTC), volume=7.0))
+    append(lake, make_bars(("AMD",)))
+    view, columns = lake.snapshot(now=now), ["symbol", "session", "close"]
 
-    parts = list(lake.snapshot().bar_parts(["symbol", "session", "close"], source="files"))
+    parts = list(view.bar_parts(columns, source="files"))
 
-    assert [part["session"].dt.year().unique().to_list() for part in parts] == [[2012], [2013]]
-    assert pl.concat(parts).filter(symbol="ON", session=date(2012, 12, 27))["close"].to_list() == [11.5]
+    assert max(part["session"].dt.year().n_unique() for part in parts) == 1
+    assert pl.concat(parts).sort("symbol", "session").equals(view.bars().select(columns))
 
 
 def test_feature_rows_of_several_builds_join(lake, store_features):

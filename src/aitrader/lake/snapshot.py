@@ -154,16 +154,20 @@ class Snapshot:
         files = [file for file in self._files("bars/1d") if file.source == source]
         files = [file for file in files if _meets(file, start or date.min, end or date.max)]
         schema = schema_of("bars/1d")
-        names = dict.fromkeys([*columns, schema.day, *(["known_at"] if self._now is not None else [])])
-        # Revisions of a bar stand in the folder of its year.
+        wanted, names = self._wanted(schema, None, start, end), list(dict.fromkeys([*columns, *schema.key, "known_at"]))
+        # Revisions of a bar stand in the folder of its year, in a file that says so.
         for _, year in groupby(sorted(files, key=attrgetter("path")), lambda file: file.path.rpartition("/")[0]):
             own = list(year)
-            if any(file.repeats for file in own):
-                yield self._read("bars/1d", own, None, start, end).select(columns)
+            twice = [self._open(file, schema.key) for file in own if file.repeats]
+            parts = ((file, self._open(file, names).filter(*wanted)) for file in own)
+            if not twice:
+                yield from (rows.select(columns) for _, rows in parts)
                 continue
-            for file in own:
-                rows = self._open(file, list(names))
-                yield rows.filter(*self._wanted(schema, None, start, end)).select(columns)
+            keys, revised = pl.concat(twice).unique(), []
+            for file, rows in parts:
+                yield rows.join(keys, on=schema.key, how="anti").select(columns)
+                revised.append(rows.join(keys, on=schema.key, how="semi").with_columns(_version=pl.lit(file.version)))
+            yield newest(pl.concat(revised), schema, repeats=True).select(columns)
 
     def builds(self, timeframe: str = "1d") -> dict[str, BuildRow]:
         """Return the newest build of each feature key that is stored."""
