@@ -12,6 +12,7 @@ from aitrader.features.said import bounds, filled, first_value
         ("``width`` true ranges, ``half`` of it", "2 true ranges, 0.5 of it"),
         ("where ``volatility`` is, of ``asset``", "where ``volatility`` is, of ``asset``"),
         ("``bars ** 9``, ``len('a')``, ``no code``", "``bars ** 9``, ``len('a')``, ``no code``"),
+        ("``bars // 0`` and ``isqrt(0 - 1)``", "``bars // 0`` and ``isqrt(0 - 1)``"),
     ],
 )
 def test_arithmetic_of_settings_is_shown_as_a_number(text, shown):

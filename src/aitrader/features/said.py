@@ -34,7 +34,7 @@ def filled(text: str, settings: Mapping[str, int | float | str]) -> str:
     def number(found: re.Match[str]) -> str:
         try:
             return f"{_number(ast.parse(found[1], mode='eval').body, settings):g}"
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, ArithmeticError):
             return found[0]
 
     return _CODE.sub(number, text)
