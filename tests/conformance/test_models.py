@@ -44,7 +44,7 @@ def test_its_settings_have_defaults_that_learn(model, rows, target):
     assert np.corrcoef(model.predict(rows), target)[0, 1] > 0.4
 
 
-def test_equal_input_gives_equal_bytes_whatever_the_prepared_rows_taught_before(kind, model, rows, target):
+def test_equal_input_gives_equal_bytes(kind, model, rows, target):
     given = {"settings": kind.Settings(), "seed": 7}
     prepared = kind.prepare(rows, **given)
     kind.fit(prepared, target[::-1].copy(), **given)

@@ -39,7 +39,7 @@ def test_every_family_is_in_a_set_of_its_subject():
     assert {known.family for known in load().values()} == told
 
 
-def test_core_stays_what_the_examples_learned_from():
+def test_core_is_a_set_of_64_with_a_year_of_momentum():
     core = _specs("core")
 
     assert len(core) == 64
