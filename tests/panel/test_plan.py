@@ -8,6 +8,8 @@ import pytest
 
 from aitrader.panel import program as running
 from aitrader.panel.expr import column
+from aitrader.panel.kernels.kernel import kernel
+from aitrader.panel.machine import Machine, Output, Span, Step
 from aitrader.panel.plan import columns_of, lookback, looks_across, plan
 from aitrader.panel.program import Build
 
@@ -217,3 +219,17 @@ def test_where_nothing_is_new_the_states_stay_as_they_are(panel):
     for digest, state in before.states.items():
         assert again.states[digest].lag == state.lag
         np.testing.assert_array_equal(again.states[digest].values, state.values)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_operator_without_memory_stops_the_run():
+    @kernel("greedy")
+    def greedy(cells, size, inputs, outs, numbers, memory, leads):
+        return np.empty(1 << 60).size
+
+    cells, out = np.zeros((1, 1, 3)), Output(np.empty((0, 0, 0), np.float32), 0, 0)
+
+    with pytest.raises(MemoryError, match="no memory"):
+        Machine([Step("greedy", (), (0,))], 1, {}).run(
+            cells, Span(0, 0, 3, 0, None), {}, slice(0, 1), out, np.empty((0, 1, 3))
+        )

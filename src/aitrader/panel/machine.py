@@ -142,6 +142,14 @@ def _call(context, code, pointers):
     return types.int64(types.int64, pointers), generate
 
 
+@njit(nogil=True)
+def _same(answer):
+    """Say whether a kernel answers with its first input; one that runs out of memory ends with 0."""
+    if answer == 0:
+        raise MemoryError("an operator had no memory to run in")
+    return answer == SAME
+
+
 @kept(partial(njit, nogil=True, error_model="numpy"))
 def _run(table, places, numbers, cells, span, out, staged):
     """Run the rows of ``table``; ``span`` is as ``Machine.run`` writes it.
@@ -178,7 +186,7 @@ def _run(table, places, numbers, cells, span, out, staged):
         size[FIRST], size[STOP] = max(resumed_at - lag, 0) * resumed, max(stop - lag, 0)
         block = cells.ctypes.data, size.ctypes.data
         step_own = inputs.ctypes.data, places[middle:].ctypes.data, numbers[number:].ctypes.data, memory
-        if _call(code, (*block, *step_own, leads.ctypes.data)) == SAME:
+        if _same(_call(code, (*block, *step_own, leads.ctypes.data))):
             where[places[middle]] = inputs[0]
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from aitrader.panel.kernels.kernel import WROTE, inlined, kernel, registers
+from aitrader.panel.kernels.kernel import WRITTEN, inlined, kernel, registers
 
 
 @kernel("merge_fall", reach=lambda numbers, place: int(numbers[0]) if place % 2 else 0)
@@ -28,7 +28,7 @@ def merge_fall(cells, size, inputs, outs, numbers, memory, leads):
             deeper = newer[bar] if newer[bar] > before[bar] else before[bar]
             known = deeper if numbers[1] != 0.0 else deeper + across * 0.0
             row[bar] = across if across > known else known
-    return WROTE
+    return WRITTEN
 
 
 @kernel("weighted_sum", reach=lambda numbers, _: int(numbers[0]) - 1)
@@ -50,7 +50,7 @@ def weighted_sum(cells, size, inputs, outs, numbers, memory, leads):
                 total[bar] += weight * past[bar]
         for bar in range(0 if partial else min(window - 1, bars)):
             out[bar] = np.nan
-    return WROTE
+    return WRITTEN
 
 
 @kernel("tail_mean", reach=lambda numbers, _: int(numbers[0]) - 1)
@@ -71,7 +71,7 @@ def tail_mean(cells, size, inputs, outs, numbers, memory, leads):
                 count[bar] += 1.0 if inside else 0.0
         for bar in range(bars):
             out[bar] = out[bar] / counts[bar] if counts[bar] > 0.0 else np.nan
-    return WROTE
+    return WRITTEN
 
 
 @kernel("adjusted_range", reach=lambda numbers, _: int(numbers[0]) - 1)
@@ -96,7 +96,7 @@ def adjusted_range(cells, size, inputs, outs, numbers, memory, leads):
                 low[bar] = total[bar] if total[bar] < low[bar] else low[bar]
         for bar in range(bars):
             out[bar] = highest[bar] - lowest[bar] + mean[bar] * 0.0
-    return WROTE
+    return WRITTEN
 
 
 @inlined
@@ -135,4 +135,4 @@ def entropy(cells, size, inputs, outs, numbers, memory, leads):
                 share = counts[one] / total
                 surprise -= share * math.log(share) if share > 0.0 else 0.0
             out[bar] = surprise / math.log(bins)
-    return WROTE
+    return WRITTEN

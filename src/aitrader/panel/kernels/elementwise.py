@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from aitrader.panel.kernels.kernel import IRREGULAR, SAME, WROTE, inlined, kernel, registers
+from aitrader.panel.kernels.kernel import IRREGULAR, SAME, WRITTEN, inlined, kernel, registers
 
 
 def _of_two(operation: Callable[..., Any]) -> Callable[..., Any]:
@@ -21,7 +21,7 @@ def _of_two(operation: Callable[..., Any]) -> Callable[..., Any]:
         left, right, out = grids[inputs[0]].ravel(), grids[inputs[1]].ravel(), grids[outs[0]].ravel()
         for cell in range(out.size):
             out[cell] = operation(left[cell], right[cell])
-        return WROTE
+        return WRITTEN
 
     return entry
 
@@ -34,7 +34,7 @@ def _of_one(operation: Callable[..., Any]) -> Callable[..., Any]:
         values, number, out = grids[inputs[0]].ravel(), numbers[0], grids[outs[0]].ravel()
         for cell in range(out.size):
             out[cell] = operation(values[cell], number)
-        return WROTE
+        return WRITTEN
 
     return entry
 
@@ -213,7 +213,7 @@ def where(cells, size, inputs, outs, numbers, memory, leads):
     for cell in range(out.size):
         chosen = then[cell] if condition[cell] != 0.0 else otherwise[cell]
         out[cell] = chosen + condition[cell] * 0.0
-    return WROTE
+    return WRITTEN
 
 
 @kernel("fill")
@@ -222,7 +222,7 @@ def fill(cells, size, inputs, outs, numbers, memory, leads):
     out = registers(cells, size)[outs[0]].ravel()
     for cell in range(out.size):
         out[cell] = numbers[0]
-    return WROTE
+    return WRITTEN
 
 
 @inlined
@@ -254,7 +254,7 @@ def present(cells, size, inputs, outs, numbers, memory, leads):
         for symbol in range(out.shape[0]):
             for bar in range(out.shape[1]):
                 out[symbol, bar] = 0.0 if np.isnan(values[symbol, bar]) else 1.0
-    return WROTE
+    return WRITTEN
 
 
 @kernel("zeroed")
@@ -266,4 +266,4 @@ def zeroed(cells, size, inputs, outs, numbers, memory, leads):
         return SAME
     for cell in range(out.size):
         out[cell] = 0.0 if np.isnan(values[cell]) else values[cell]
-    return WROTE
+    return WRITTEN

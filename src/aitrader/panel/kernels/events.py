@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from aitrader.panel.kernels.kernel import BARS, FIRST, RESUMED, STOP, WROTE, inlined, kernel, registers
+from aitrader.panel.kernels.kernel import BARS, FIRST, RESUMED, STOP, WRITTEN, inlined, kernel, registers
 
 
 def _window(numbers: tuple[Any, ...], _: int) -> int:
@@ -46,7 +46,7 @@ def _newest(pick: Callable[..., Any]) -> Callable[..., Any]:
                 if count >= nth and bar - places[count - nth] < window:
                     place = places[count - nth]
                     out[bar] = pick(values[place], float(bar - place), 0.0)
-        return WROTE
+        return WRITTEN
 
     return entry
 
@@ -97,7 +97,7 @@ def _turns(pick: Callable[..., Any]) -> Callable[..., Any]:
                 out[bar] = np.nan
                 if event >= 0:
                     out[bar] = pick(values[event], float(bar - places[event]), sides[event])
-        return WROTE
+        return WRITTEN
 
     return entry
 
@@ -124,4 +124,4 @@ def sum_since(cells, size, inputs, outs, numbers, memory, leads):
             out[bar] = total + value * 0.0
         if size[STOP] == size[BARS]:
             memory[symbol] = total
-    return WROTE
+    return WRITTEN

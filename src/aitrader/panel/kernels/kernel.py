@@ -10,7 +10,7 @@ one or more::
         for symbol in range(out.shape[0]):
             for bar in range(out.shape[1]):
                 out[symbol, bar] = 2.0 * x[symbol, bar]
-        return WROTE
+        return WRITTEN
 
 ``inputs`` and ``outs`` hold register numbers, ``numbers`` the operator's parameters and a number more. Values are
 finite or NaN; what a window makes of numbers near the end of float64 (1e300) may be infinite until it is emitted. A
@@ -19,7 +19,8 @@ register's *lead* (``leads``) is how many bars pass before its first value where
 symbol: it is read if ``size[RESUMED]``, recursion begins at bar ``size[FIRST]`` (NaN before it), and the state after
 ``size[STOP]`` bars is written back.
 
-A kernel returns ``WROTE``, or ``SAME`` where its result is its first input, unchanged.
+A kernel returns ``WRITTEN``, or ``SAME`` where its result is its first input, unchanged. One that runs out of memory
+ends with 0, after which the machine stops.
 
 Kernels are compiled by numba when a program first needs them, and kept in its cache on disk. They call nothing outside
 their own file but what stands here, because that cache does not see changes elsewhere.
@@ -33,7 +34,7 @@ from typing import Any, Final
 from numba import carray, cfunc, njit, types
 from numba.extending import register_jitable
 
-WROTE, SAME = 0, 1
+WRITTEN, SAME = 1, 2
 IRREGULAR: Final = -1
 REGISTERS, SYMBOLS, BARS, FIRST, STOP, RESUMED = range(6)
 """Positions in ``size``."""

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from aitrader.panel.kernels.kernel import IRREGULAR, WROTE, inlined, kernel, registers
+from aitrader.panel.kernels.kernel import IRREGULAR, WRITTEN, inlined, kernel, registers
 
 
 @inlined
@@ -185,7 +185,7 @@ def _merging(body: Callable[..., Any], alone: Callable[..., Any] = _first) -> Ca
             now, past, row = _from(now, grown), _from(past, grown - cut), row[grown:]
             for bar in range(bars - grown):
                 row[bar] = body(_at(now, bar), _at(past, bar), newer, older, extra)
-        return WROTE
+        return WRITTEN
 
     return entry
 
@@ -226,10 +226,10 @@ def merge_count(cells, size, inputs, outs, numbers, memory, leads):
     cut = min(int(numbers[2]), bars)
     leads[outs[0]] = leads[inputs[0]]
     if leads[inputs[0]] != IRREGULAR:
-        return WROTE
+        return WRITTEN
     for symbol in range(symbols):
         out[symbol, :cut] = now[symbol, :cut]
         newer, older, row = now[symbol, cut:], past[symbol], out[symbol, cut:]
         for bar in range(bars - cut):
             row[bar] = newer[bar] + older[bar]
-    return WROTE
+    return WRITTEN

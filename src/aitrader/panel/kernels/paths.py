@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aitrader.panel.kernels.kernel import BARS, FIRST, RESUMED, STOP, WROTE, inlined, kernel, registers
+from aitrader.panel.kernels.kernel import BARS, FIRST, RESUMED, STOP, WRITTEN, inlined, kernel, registers
 
 
 @inlined
@@ -33,7 +33,7 @@ def adaptive_mean(cells, size, inputs, outs, numbers, memory, leads):
             last = last if np.isnan(value) else value
         if size[STOP] == size[BARS]:
             memory[2 * symbol], memory[2 * symbol + 1] = last, mean
-    return WROTE
+    return WRITTEN
 
 
 @inlined
@@ -108,7 +108,7 @@ def sar(cells, size, inputs, outs, numbers, memory, leads):
             out[bar] = _sar_step(state, high[bar], low[bar], step, limit) if known else np.nan
         if size[STOP] == size[BARS]:
             _keep(memory, 7 * symbol, state)
-    return WROTE
+    return WRITTEN
 
 
 _ABOVE, _BELOW, _BEFORE, _RISEN = range(4)
@@ -152,4 +152,4 @@ def supertrend(cells, size, inputs, outs, numbers, memory, leads):
             out[bar] = _supertrend_step(state, price[bar], uppers[bar], lowers[bar]) if known else np.nan
         if size[STOP] == size[BARS]:
             _keep(memory, 4 * symbol, state)
-    return WROTE
+    return WRITTEN

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aitrader.panel.kernels.kernel import BARS, FIRST, RESUMED, STOP, WROTE, inlined, kernel, registers
+from aitrader.panel.kernels.kernel import BARS, FIRST, RESUMED, STOP, WRITTEN, inlined, kernel, registers
 
 
 @inlined
@@ -40,4 +40,4 @@ def smooth(cells, size, inputs, outs, numbers, memory, leads):
                 out[bar] = state if seen >= shown else np.nan
         if size[STOP] == size[BARS]:
             memory[2 * symbol], memory[2 * symbol + 1] = seen, state
-    return WROTE
+    return WRITTEN

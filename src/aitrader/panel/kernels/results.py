@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from aitrader.panel.kernels.kernel import IRREGULAR, SAME, WROTE, inlined, kernel, registers
+from aitrader.panel.kernels.kernel import IRREGULAR, SAME, WRITTEN, inlined, kernel, registers
 
 
 @inlined
@@ -66,7 +66,7 @@ def _counted(formula: Callable[..., Any]) -> Callable[..., Any]:
             first, second, out = first[grown:], second[grown:], out[grown:]
             for bar in range(bars - grown):
                 out[bar] = formula(first[bar], second[bar], window, extra)
-        return WROTE
+        return WRITTEN
 
     return entry
 
@@ -128,7 +128,7 @@ def _plain(formula: Callable[..., Any]) -> Callable[..., Any]:
         else:
             for cell in range(out.size):
                 out[cell] = formula(first[cell], second[cell], third[cell])
-        return WROTE
+        return WRITTEN
 
     return entry
 
@@ -152,7 +152,7 @@ def residual(cells, size, inputs, outs, numbers, memory, leads):
     counted, age = numbers[0] != 0.0, numbers[1]
     for cell in range(out.size):
         out[cell] = (values[cell] - mean[cell]) - slope[cell] * (ages[cell] if counted else age)
-    return WROTE
+    return WRITTEN
 
 
 @kernel("at_least")
@@ -167,11 +167,11 @@ def at_least(cells, size, inputs, outs, numbers, memory, leads):
         for symbol in range(symbols):
             for bar in range(bars):
                 out[symbol, bar] = values[symbol, bar] if counts[symbol, bar] >= least else np.nan
-        return WROTE
+        return WRITTEN
     hidden = min(lead + int(least) - 1, bars)
     if hidden == 0:
         return SAME
     for symbol in range(symbols):
         out[symbol, :hidden] = np.nan
         out[symbol, hidden:] = values[symbol, hidden:]
-    return WROTE
+    return WRITTEN

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aitrader.panel.kernels.kernel import IRREGULAR, WROTE, inlined, kernel, registers
+from aitrader.panel.kernels.kernel import IRREGULAR, WRITTEN, inlined, kernel, registers
 
 LANES = 24
 """Sorted windows that are updated side by side: enough to fill vectors, few enough to stay in the first cache."""
@@ -18,7 +18,7 @@ def shift(cells, size, inputs, outs, numbers, memory, leads):
     for symbol in range(symbols):
         out[symbol, :cut] = np.nan
         out[symbol, cut:] = values[symbol, : bars - cut]
-    return WROTE
+    return WRITTEN
 
 
 @kernel("mean_distance", reach=lambda numbers, _: int(numbers[0]) - 1)
@@ -40,7 +40,7 @@ def mean_distance(cells, size, inputs, outs, numbers, memory, leads):
                 total[bar] += distance if known else 0.0
         for bar in range(bars):
             out[bar] = out[bar] / max(counts[bar], 1.0) + mean[bar] * 0.0
-    return WROTE
+    return WRITTEN
 
 
 @inlined
@@ -95,7 +95,7 @@ def rank(cells, size, inputs, outs, numbers, memory, leads):
             for bar in range(bars):
                 least_there = 0.0 if counts[bar] >= least else np.nan
                 out[bar] = doubled[bar] / (2.0 * max(counts[bar], 1.0)) + values[bar] * 0.0 + least_there
-    return WROTE
+    return WRITTEN
 
 
 @inlined
@@ -208,4 +208,4 @@ def quantile(cells, size, inputs, outs, numbers, memory, leads):
             symbol, begin = (first + lane) // pieces, (first + lane) % pieces * step
             for which in range(wanted):
                 _laid_out(results[which], lane, grids[outs[which], symbol, begin : begin + step])
-    return WROTE
+    return WRITTEN
