@@ -13,7 +13,7 @@ import polars as pl
 from aitrader.domain.frames import INSTANT
 from aitrader.domain.series import SeriesInfo
 from aitrader.domain.symbols import Symbol
-from aitrader.errors import ConfigError, LakeError
+from aitrader.errors import LakeError
 from aitrader.lake.catalog import BuildRow, FileRow, PartRow, State
 from aitrader.lake.content import Content, content_of, parse_content, total
 from aitrader.lake.feature_files import States, overlaid, read_states
@@ -21,6 +21,7 @@ from aitrader.lake.files import is_sound, read_notes, read_parquet
 from aitrader.lake.lineage import Changes, changes
 from aitrader.lake.revisions import newest
 from aitrader.lake.schemas import DatasetSchema, check_name, schema_of
+from aitrader.lake.sources import source_meant
 from aitrader.trace import spanned
 
 
@@ -142,7 +143,7 @@ class Snapshot:
         files = self._files("bars/1d")
         if not files:
             raise LakeError(f"The lake {self._root} holds no bars.", fix="Run `aitrader backfill`.")
-        return self._source(sorted({file.source for file in files}), wanted)
+        return source_meant(sorted({file.source for file in files}), wanted)
 
     def bar_parts(
         self, columns: Sequence[str], *, source: str, start: date | None = None, end: date | None = None
@@ -151,13 +152,11 @@ class Snapshot:
 
         Arguments as for ``bars``; a source is meant exactly.
         """
-        files = [file for file in self._files("bars/1d") if file.source == source]
-        files = [file for file in files if _meets(file, start or date.min, end or date.max)]
+        files = [file for file in self._files("bars/1d") if file.source == source and _meets(file, start, end)]
         schema = schema_of("bars/1d")
         wanted, names = self._wanted(schema, None, start, end), list(dict.fromkeys([*columns, *schema.key, "known_at"]))
         # Revisions of a bar stand in the folder of its year, in a file that says so.
-        for _, year in groupby(sorted(files, key=attrgetter("path")), lambda file: file.path.rpartition("/")[0]):
-            own = list(year)
+        for own in _by_folder(files):
             twice = [self._open(file, schema.key) for file in own if file.repeats]
             parts = ((file, self._open(file, names).filter(*wanted)) for file in own)
             if not twice:
@@ -225,33 +224,16 @@ class Snapshot:
         LakeError
             No features are stored, or not all of ``names``, or they know bars that this view hides.
         """
-        if keys is None:
-            stored = self._newest_of_names(timeframe)
-            wanted = sorted(stored) if names is None else list(names)
-        else:
-            builds = self.builds(timeframe)
-            stored = {name: (key, builds[key]) for name, key in keys.items() if key in builds}
-            wanted = list(keys)
-        missing = [name for name in wanted if name not in stored]
-        if missing or not wanted:
-            lacking = f"{len(missing)} of the wanted features" if missing else f"features/{timeframe}"
-            raise LakeError(
-                f"The lake does not hold {lacking}.",
-                fix="Run `aitrader calculate-features` under the same settings, and with --feature-set for what "
-                "`features.compute` does not name.",
-            )
-        on = ["symbol", "session"]
-        used = dict.fromkeys(stored[name][1] for name in wanted)
+        stored = self._meant(names, timeframe, keys)
+        on, used = ["symbol", "session"], dict.fromkeys(build for _, build in stored.values())
         if self._now is not None and any(self.changes(build).vanished for build in used):
             raise LakeError(
                 f"The stored features know bars that were not known at {self._now.isoformat()}.",
                 fix="Name a later --now, or replace them with `aitrader calculate-features --full`.",
             )
-        frames = [
-            self._frame(build, {name: stored[name][0] for name in wanted if stored[name][1] == build}) for build in used
-        ]
+        frames = [self._frame(build, {n: key for n, (key, own) in stored.items() if own == build}) for build in used]
         frame = reduce(lambda left, right: left.join(right, on=on, how="full", coalesce=True), frames)
-        return frame.select(*on, *wanted).sort(on).with_columns(pl.selectors.float().fill_nan(None))
+        return frame.select(*on, *stored).sort(on).with_columns(pl.selectors.float().fill_nan(None))
 
     def stale_features(self, timeframe: str = "1d") -> tuple[str, ...]:
         """Return the names of stored features that do not know all that this view shows."""
@@ -304,11 +286,10 @@ class Snapshot:
         end: date | None = None,
     ) -> pl.DataFrame:
         schema = schema_of(dataset)
-        first, last = start or date.min, end or date.max
         wanted = self._wanted(schema, symbols, start, end)
         parts = [pl.DataFrame(schema={**schema.columns, "recorded_at": INSTANT, "_version": pl.Int64()})]
         for file in files:
-            if _meets(file, first, last):
+            if _meets(file, start, end):
                 recorded = pl.lit(self._state.commits[file.version - 1].recorded_at, INSTANT).alias("recorded_at")
                 version = pl.lit(file.version, pl.Int64()).alias("_version")
                 parts.append(self._open(file).filter(*wanted).with_columns(recorded, version))
@@ -340,19 +321,26 @@ class Snapshot:
             return parse_content(file.content)
         return content_of(self._open(file).filter(pl.col("known_at") <= self._now))
 
-    def _source(self, stored: Sequence[str], wanted: str | None) -> str:
-        if wanted in stored:
-            return str(wanted)
-        matching = [name for name in stored if wanted is None or name.startswith(f"{wanted}:")]
-        if len(matching) == 1:
-            return matching[0]
-        listed = ", ".join(matching or stored)
-        if not matching:
-            raise ConfigError(
-                f"The lake holds no bars of source {wanted!r}; it holds {listed}.",
-                fix=f"Set data.source to one of these, or run `aitrader backfill --source {wanted}`.",
+    def _meant(
+        self, names: Sequence[str] | None, timeframe: str, keys: Mapping[str, str] | None
+    ) -> dict[str, tuple[str, BuildRow]]:
+        """Return key and build of each feature that is asked for, by the name of its column, in order."""
+        if keys is None:
+            stored = self._newest_of_names(timeframe)
+        else:
+            builds = self.builds(timeframe)
+            stored = {name: (key, builds[key]) for name, key in keys.items() if key in builds}
+        asked = names if keys is None else keys
+        wanted = sorted(stored) if asked is None else list(asked)
+        missing = len(set(wanted) - set(stored))
+        if missing or not wanted:
+            lacking = f"{missing} of the wanted features" if missing else f"features/{timeframe}"
+            raise LakeError(
+                f"The lake does not hold {lacking}.",
+                fix="Run `aitrader calculate-features` under the same settings, and with --feature-set for what "
+                "`features.compute` does not name.",
             )
-        raise ConfigError(f"The lake holds bars of several sources: {listed}.", fix="Set data.source to one of them.")
+        return {name: stored[name] for name in wanted}
 
     def _newest_of_names(self, timeframe: str) -> dict[str, tuple[str, BuildRow]]:
         """Return key and build by display name."""
@@ -394,7 +382,12 @@ class Snapshot:
         return tuple(sorted({row.source for row in rows}))
 
 
-def _meets(file: FileRow, first: date, last: date) -> bool:
+def _meets(file: FileRow, first: date | None, last: date | None) -> bool:
     if file.first is None or file.last is None:
         return True
-    return date.fromisoformat(file.first) <= last and first <= date.fromisoformat(file.last)
+    return date.fromisoformat(file.first) <= (last or date.max) and (first or date.min) <= date.fromisoformat(file.last)
+
+
+def _by_folder(files: Iterable[FileRow]) -> Iterator[list[FileRow]]:
+    ordered = sorted(files, key=attrgetter("path"))
+    yield from (list(own) for _, own in groupby(ordered, lambda file: file.path.rpartition("/")[0]))

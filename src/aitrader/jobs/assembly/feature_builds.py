@@ -223,17 +223,20 @@ class Builder:
         self, todo: Todo, held: States, paths: list[str], counts: "_Counts"
     ) -> tuple[list[str], list[FileRow], list[pl.DataFrame]]:
         """Write the new sessions of the symbols ``held``; return the parts still needed, the new ones, and states."""
-        symbols = [Symbol(symbol) for symbol in held.rows["symbol"]]
         small = self._small(todo, paths)
-        stretches = [self._slab(todo, held)] if todo.unit.across else list(self._by_symbol(todo, symbols, held))
+        if todo.unit.across:
+            stretches = [self._slab(todo, held)]
+        else:
+            symbols = [Symbol(symbol) for symbol in held.rows["symbol"]]
+            stretches = list(self._by_symbol(todo, symbols, held))
         if len(small) >= DELTAS and stretches[0].stop == len(todo.sessions):
             part, new = self._folded(stretches, small, counts)
             return paths[: -len(small)], [part], [new]
         if todo.unit.across:
-            slabs = list(self._written(todo, held, counts))
-            return paths, [part for part, _ in slabs], [slabs[-1][1].rows]
-        parts = [written for stretch in stretches for written in self._parts(stretch, counts)]
-        return paths, [part for part, _ in parts], [rows for _, rows in parts]
+            *_, (_, after) = slabs = list(self._written(todo, held, counts))
+            return paths, [part for part, _ in slabs], [after.rows]
+        parts, rows = zip(*(written for stretch in stretches for written in self._parts(stretch, counts)), strict=True)
+        return paths, list(parts), list(rows)
 
     def _folded(
         self, stretches: Sequence[Stretch], small: Sequence[str], counts: "_Counts"

@@ -171,7 +171,7 @@ class Planner:
                 f"The stored features know bars up to {unit.build.last}, more than was{self._known}.",
                 fix="Name a later --now, or replace them with --full.",
             )
-        touched = {symbol for symbol in changes.touched if symbol in set(self._bars.selection)}
+        touched = changes.touched.keys() & set(self._bars.selection)
         market = self._market(states, reread=bool(touched), later=changes.later)
         todo = None if market is None else self._rest(unit, states, market, touched, seen=not changes.none)
         return self._whole(unit) if todo is None else todo
