@@ -15,7 +15,7 @@ from aitrader.panel.operators import ACROSS_WINDOWS, CROSS, EVENTS, PAIRED, RECU
 if TYPE_CHECKING:
     from aitrader.panel.program import Program, View
 
-KERNEL_VERSION: Final = 2
+KERNEL_VERSION: Final = 3
 """Rises when a kernel's bits change, which makes every stored feature stale."""
 
 
