@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Any
 
 MIB = 2**20
-TOUCHED = 6 << 30
-"""Bytes that are touched before what keeps its result in memory is measured: more than any of the programs needs."""
-
 SAMPLE_STEP = 997
 """Every so many rows (by symbol, then session) are kept to compare what two programs computed."""
 
@@ -63,14 +60,6 @@ class Cost:
             "system_s": round(self.system, 4),
             "peak_mib": round(self.peak, 1),
         }
-
-
-def touch() -> None:
-    """Have the machine hand out memory once and take it back.
-
-    On a virtual machine the first touch of 1.7 GB costs 0.1 to 3.6 s of system time, whoever asks for it.
-    """
-    bytearray(b"\1") * TOUCHED
 
 
 def tell(who: str, work: str, cost: Cost | None = None, **more: Any) -> None:

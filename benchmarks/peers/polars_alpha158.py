@@ -8,7 +8,7 @@ import argparse
 
 import numpy as np
 import polars as pl
-from measuring import SAMPLE_STEP, Cost, names, tell, touch
+from measuring import SAMPLE_STEP, Cost, names, tell
 
 WINDOWS = (5, 10, 20, 30, 60)
 HALVES = {2: (1, 1), 4: (2, 2), 5: (4, 1), 10: (5, 5), 20: (10, 10), 30: (20, 10), 60: (30, 30)}
@@ -122,7 +122,6 @@ def main() -> None:
         found = pl.read_parquet(chosen.sink) if chosen.sample else pl.DataFrame()
     else:
         held = bars.collect().lazy()
-        touch()
         with Cost() as cost:
             found = alpha158(held).collect()
     if chosen.sample:

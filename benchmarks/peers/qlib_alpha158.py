@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from measuring import SAMPLE_STEP, Cost, names, tell, touch
+from measuring import SAMPLE_STEP, Cost, names, tell
 
 COLUMNS = ("open", "high", "low", "close", "volume", "vwap")
 
@@ -50,8 +50,6 @@ def loaded(store: Path, workers: int, *, last: bool) -> tuple[pd.DataFrame, Cost
         logging_level=logging.ERROR, auto_mount=False,
     )  # fmt: skip
     span = {"start_time": D.calendar()[-1], "end_time": D.calendar()[-1]} if last else {}
-    if not last:
-        touch()
     with Cost(workers=workers > 1) as cost:
         handler = Alpha158(instruments="all", infer_processors=[], learn_processors=[], drop_raw=True, **span)
         found = handler.fetch(col_set="feature" if last else "__all", data_key=handler.DK_I)
