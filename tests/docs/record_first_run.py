@@ -28,8 +28,8 @@ On disk: {venv} for the virtual environment, {root} for the demo's folder `build
 
 The story: 29 US large caps, five-day returns in excess of the cross-section, LightGBM beside ridge, both on Alpha158
 over whole windows, eleven walk-forward folds. LightGBM passes its gate, by little; ridge does not, and is stored as
-`rejected`. The doubts say what passing is worth: for its risk the book did no better than equal weight. No parameter was
-tuned on these prices. The next morning a paper account trades the decision; in the evening an emergency closes
+`rejected`. The doubts say what passing is worth: for its risk the book did no better than equal weight. No parameter
+was tuned on these prices. The next morning a paper account trades the decision; in the evening an emergency closes
 everything, which takes until the next open, and a person lets the book go on.
 
 At the default breakers (`risk.max_daily_loss: 2%`, `risk.max_drawdown: 10%`) five names halt within weeks: in the
