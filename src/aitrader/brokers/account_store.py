@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
+from math import isnan
 from pathlib import Path
 from typing import Any, Final, get_args
 
@@ -330,4 +331,4 @@ def _bars(kept: Mapping[str, Any]) -> SessionBars:
 
 
 def _values(column: NDArray[np.float64]) -> list[float | None]:
-    return [None if value != value else value for value in column.tolist()]  # noqa: PLR0124 - NaN is not in JSON
+    return [None if isnan(value) else value for value in column.tolist()]  # JSON has no NaN

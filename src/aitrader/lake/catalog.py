@@ -272,7 +272,7 @@ class Catalog:
             for row in stamped:
                 marks = ", ".join("?" * len(fields(row)))
                 values = _VALUES_OF[type(row)](row)
-                self._database.execute(f"INSERT INTO {_TABLE_OF[type(row)]} VALUES ({marks})", values)  # noqa: S608  (own names)
+                self._database.execute(f"INSERT INTO {_TABLE_OF[type(row)]} VALUES ({marks})", values)  # noqa: S608 - names of this module, no input
         return CommitRow(version, datetime.fromisoformat(recorded), dataset, digest)
 
     def _prepare(self, *, create: bool) -> None:
@@ -300,7 +300,7 @@ class Catalog:
 
     def _rows(self, kind: type[_Row]) -> list[_Row]:
         names = ", ".join(field.name for field in fields(kind))
-        query = f"SELECT {names} FROM {_TABLE_OF[kind]} ORDER BY version, rowid"  # noqa: S608  (own names)
+        query = f"SELECT {names} FROM {_TABLE_OF[kind]} ORDER BY version, rowid"  # noqa: S608 - names of this module, no input
         return [kind(*row) for row in self._database.execute(query)]
 
     def _verify(self, commits: Sequence[CommitRow], tables: Sequence[Sequence[Any]]) -> None:

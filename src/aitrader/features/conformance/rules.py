@@ -210,7 +210,7 @@ def _built_in_parts(trial: Trial, chosen: Chosen) -> Found:
 def _begun_later(trial: Trial, chosen: Chosen) -> Found:
     """Begin the history a quarter later: a recursion forgets where it began, a running sum or an age never does."""
     begin, broken = trial.market.shape[1] // 4, {}
-    begun = replace(trial.panel.slice(begin, trial.market.shape[1]), begins=None)  # type: ignore[arg-type]  # anew
+    begun = replace(trial.panel.slice(begin, trial.market.shape[1]), begins=None)  # type: ignore[arg-type]  # found anew
     later = trial.values(begun, chosen)
     for place, position in enumerate(chosen):
         known = trial.full[position][:, begin:]
